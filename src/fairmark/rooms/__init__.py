@@ -1,0 +1,1 @@
+"""Rooms: sandboxed processes that run cells, and what may cross between them."""

@@ -1,0 +1,73 @@
+"""What a room may see and use, as frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one room may use.
+
+    Parameters
+    ----------
+    cell_seconds : float
+        Wall clock for one cell.
+    submission_seconds : float
+        Wall clock for all cells of one notebook, both rooms together.
+    memory : int
+        Bytes of all processes of the room together.
+    processes : int
+        Processes and threads.
+    file_size, disk : int
+        Bytes of one file, and of all files on each of the room's private disks.
+    files : int
+        Files and folders on each of these disks.
+    output : int
+        Bytes of one cell's outputs.
+    outputs : int
+        Number of one cell's outputs.
+    """
+
+    cell_seconds: float = 30.0
+    submission_seconds: float = 300.0
+    memory: int = 2048 * MIB
+    processes: int = 128
+    file_size: int = 128 * MIB
+    disk: int = 256 * MIB
+    files: int = 20_000
+    output: int = 4 * MIB
+    outputs: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One folder or file of the host that a room sees read-only, under `inside`."""
+
+    host: str
+    inside: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the rooms of one kind see, and what is imported before they open.
+
+    Parameters
+    ----------
+    role : {'student', 'examiner'}
+        Whose room it is.
+    mounts : tuple of Mount
+        Beside the system, the interpreter and the installed packages.
+    preload : tuple of str
+        Import statements that the zygote executes once.
+    path : tuple of str
+        Folders (as seen inside) that come first on the module search path.
+    """
+
+    role: str
+    limits: Limits = field(default_factory=Limits)
+    mounts: tuple[Mount, ...] = ()
+    preload: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()

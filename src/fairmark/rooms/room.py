@@ -1,0 +1,253 @@
+"""The grader's side of a room: start a zygote, open rooms from it, talk with a deadline, stop, tell why."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict
+from typing import IO, Any
+
+from fairmark.errors import RoomLost, SandboxError
+from fairmark.rooms.bubblewrap import zygote_command
+from fairmark.rooms.policy import MIB, Limits, Policy
+from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head
+
+_START_SECONDS = 60.0
+_OPEN_SECONDS = 20.0
+_CLOSE_SECONDS = 10.0
+_INTERRUPT_SECONDS = 2.0
+
+
+class Zygote:
+    """A sandboxed process from which rooms are forked.
+
+    Parameters
+    ----------
+    policy : Policy
+        What its rooms see and may use.
+
+    Raises
+    ------
+    SandboxError
+        Where it does not start; the message holds what it said.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.numbers = itertools.count(1)
+        self.said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        self.control, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command, environment = zygote_command(policy, inside.fileno())
+        self.process = subprocess.Popen(  # noqa: S603 - the command is ours
+            command,
+            env=environment,
+            pass_fds=(inside.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=self.said,
+            stderr=self.said,
+            cwd="/",
+        )
+        inside.close()
+        setup = {
+            "role": policy.role,
+            "limits": asdict(policy.limits),
+            "preload": policy.preload,
+            "path": policy.path,
+        }
+        try:
+            self.control.send(json.dumps(setup).encode())
+            self.faults: tuple[str, ...] = tuple(self._hear(_START_SECONDS)["faults"])
+        except SandboxError:
+            self.close()
+            raise
+        except OSError as error:
+            said = self._words()
+            self.close()
+            raise SandboxError(f"the sandbox did not start: {error}\n{said}") from None
+
+    def _words(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1)
+        self.said.seek(0)
+        return self.said.read(8000).decode(errors="replace").strip()
+
+    def _hear(self, seconds: float) -> dict[str, Any]:
+        self.control.settimeout(seconds)
+        try:
+            data = self.control.recv(2**16)
+        except TimeoutError:
+            raise SandboxError(f"the sandbox did not answer within {seconds:.0f} s") from None
+        if not data:
+            raise SandboxError(f"the sandbox ended (exit status {self.process.poll()}): {self._words()}")
+        answer: dict[str, Any] = json.loads(data)
+        return answer
+
+    def _order(self, order: str, number: int, setup: dict[str, Any], *descriptors: int) -> None:
+        message = json.dumps({"order": order, "room": number, "setup": setup}).encode()
+        try:
+            socket.send_fds(self.control, [message], list(descriptors))
+        except OSError as error:
+            raise SandboxError(f"the sandbox is gone: {error}; {self._words()}") from None
+
+    def open_room(self, files: dict[str, dict[str, bytes]], seed: int) -> Room:
+        """Fork a room.
+
+        Parameters
+        ----------
+        files : dict
+            ``work``: the files beside the notebook; ``trusted``: the instructor's (examiner's room).
+        seed : int
+            Of the room's random generators.
+
+        Raises
+        ------
+        SandboxError
+            Where the room cannot be furnished.
+        """
+        number = next(self.numbers)
+        outside, inside = socket.socketpair()
+        with inside:
+            self._order("open", number, {"seed": seed}, inside.fileno())
+        answer = self._hear(_OPEN_SECONDS)
+        if "error" in answer:
+            outside.close()
+            raise SandboxError(f"a room could not be furnished:\n{answer['error']}")
+        room = Room(self, number, Channel(outside))
+        try:
+            room.send(pack_frame(["files"], files), time.monotonic() + _OPEN_SECONDS)
+            message, *_ = room.receive(time.monotonic() + _OPEN_SECONDS)
+        except RoomLost as lost:
+            raise SandboxError(f"a room ended while it was opened ({lost.reason}): {self._tail()}") from None
+        except TimeoutError:
+            room.close()
+            raise SandboxError(f"a room did not open within {_OPEN_SECONDS:.0f} s: {self._tail()}") from None
+        if message[0] != "ready":
+            room.close()
+            raise SandboxError(f"a room could not be set up:\n{message[-1]}")
+        return room
+
+    def _tail(self) -> str:
+        self.said.seek(0, os.SEEK_END)
+        self.said.seek(max(0, self.said.tell() - 3000))
+        return self.said.read().decode(errors="replace")
+
+    def interrupt(self, number: int) -> None:
+        """Send an interrupt to what runs in a room."""
+        self._order("interrupt", number, {})
+
+    def close_room(self, number: int) -> dict[str, Any]:
+        """End a room and everything in it; return why and how it ended."""
+        self._order("close", number, {})
+        return self._hear(_CLOSE_SECONDS)
+
+    def close(self) -> None:
+        """End the zygote and all of its rooms."""
+        self.control.close()
+        try:
+            self.process.wait(_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.said.close()
+
+    def __enter__(self) -> Zygote:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def tell_limit(reason: str, limits: Limits, seconds: float | None = None) -> str:
+    """Return the sentence for the student that says which limit was exceeded."""
+    if reason == "timeout":
+        return f"stopped after {seconds or limits.cell_seconds:.0f} s: it takes too long, or never ends"
+    if reason == "memory":
+        return f"stopped because it used more than {limits.memory // MIB} MiB of memory"
+    if reason == "protocol":
+        return "stopped because it disturbed the connection to the grader"
+    return "the Python process ended unexpectedly (a crash, or a call that ends the process)"
+
+
+class Room:
+    """One open room.
+
+    Parameters
+    ----------
+    zygote : Zygote
+        Where it was forked.
+    number : int
+        Its number there.
+    channel : Channel
+        The connection to its shell.
+    """
+
+    def __init__(self, zygote: Zygote, number: int, channel: Channel) -> None:
+        self.zygote = zygote
+        self.number = number
+        self.channel = channel
+        self.open = True
+
+    def send(self, frame: bytes, deadline: float) -> None:
+        """Send a frame.
+
+        Raises
+        ------
+        RoomLost, TimeoutError
+            Where the room is gone, or does not listen until `deadline`.
+        """
+        try:
+            self.channel.send(frame, deadline)
+        except TimeoutError:
+            raise
+        except OSError:
+            raise self._lost() from None
+
+    def receive(self, deadline: float) -> tuple[list[Any], Any, bytes, bytes]:
+        """Return the next frame: envelope, tree, head and body.
+
+        Raises
+        ------
+        RoomLost, TimeoutError
+            Where the room is gone or sends no frame, or nothing comes until `deadline`.
+        """
+        try:
+            head, body = self.channel.receive(deadline)
+            message, tree = unpack_head(head)
+        except TimeoutError:
+            raise
+        except (EOFError, OSError):
+            raise self._lost() from None
+        except WireError:
+            self.close()
+            raise RoomLost("protocol", tell_limit("protocol", self.zygote.policy.limits)) from None
+        return message, tree, head, body
+
+    def _lost(self) -> RoomLost:
+        ended = self.close()
+        reason = "memory" if ended == "memory" else "crash"
+        return RoomLost(reason, tell_limit(reason, self.zygote.policy.limits))
+
+    def interrupt(self) -> float:
+        """Interrupt what runs; return until when it has time to stop."""
+        self.zygote.interrupt(self.number)
+        return time.monotonic() + _INTERRUPT_SECONDS
+
+    def close(self) -> str:
+        """End the room and everything in it; return why it ended."""
+        if not self.open:
+            return "closed"
+        self.open = False
+        self.channel.close()
+        return str(self.zygote.close_room(self.number).get("reason", ""))
+
+    def __enter__(self) -> Room:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

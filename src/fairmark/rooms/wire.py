@@ -1,0 +1,388 @@
+"""What may cross between rooms: plain data as frames of JSON and raw buffers, with limits on every size.
+
+A frame is a head (JSON) and a body (bytes). In the head, ``None``, bools, ints, floats and texts stand as
+themselves; everything else is a JSON list whose first element is a tag:
+
+=========  ==========================================  =========================================
+tag        stands for                                  rest of the list
+=========  ==========================================  =========================================
+``l t s z``  list, tuple, set, frozenset                 the items
+``d``      dict                                        key, value, key, value, …
+``i``      an int too long for JSON                    its hexadecimal digits
+``c``      complex                                     real part, imaginary part
+``b``      bytes                                       offset and length in the body
+``a``      numpy array                                 dtype, shape, offset, length
+``n``      numpy scalar                                dtype, offset, length
+``:``      slice                                       start, stop, step
+``...``    Ellipsis
+``r``      an object that stays where it is            number, class name, whether it is callable
+``f``      a function or class of an installed module  module, qualified name
+``k``      a call back to the examiner                 number
+=========  ==========================================  =========================================
+
+Nothing is ever pickled or evaluated, no object dtype is accepted, and sizes are checked before anything is
+allocated. ``r``, ``f`` and ``k`` mean nothing here: whoever decodes says what to do with them, or refuses.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import select
+import struct
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import socket
+
+MAX_HEAD = 16 * 2**20
+MAX_BODY = 256 * 2**20
+MAX_DEPTH = 60
+MAX_NODES = 2_000_000
+_PREFIX = struct.Struct("!4sIQ")
+_MAGIC = b"fmk1"
+_ARRAY_KINDS = "biufcUS"
+_JSON_INT_BITS = 1000
+_ITEMS: dict[str, Callable[[list[Any]], Any]] = {"l": list, "t": tuple, "s": set, "z": frozenset}
+
+Refer = Callable[[Any], list[Any]]
+Resolve = Callable[[list[Any]], Any]
+
+
+class WireError(Exception):
+    """A value cannot cross, or a frame is not well formed; the message says why."""
+
+
+def refuse(value: object) -> list[Any]:
+    """Refuse to send `value`: the `Refer` of those who send plain data alone."""
+    raise WireError(f"a value of class {type(value).__name__} cannot cross: only plain data can")
+
+
+def refuse_tag(node: list[Any]) -> Any:
+    """Refuse a reference: the `Resolve` of those who accept plain data alone."""
+    raise WireError(f"unexpected reference {str(node[:1])[:20]}")
+
+
+# --- values to frames ------------------------------------------------------------------------------------
+
+
+class _Packer:
+    """Turns one value into a JSON tree, and collects its buffers."""
+
+    def __init__(self, refer: Refer) -> None:
+        self.refer = refer
+        self.buffers: list[bytes] = []
+        self.size = 0
+        self.nodes = 0
+
+    def _store(self, data: bytes) -> list[int]:
+        place = [self.size, len(data)]
+        self.size += len(data)
+        if self.size > MAX_BODY:
+            raise WireError(f"the data is larger than {MAX_BODY // 2**20} MiB")
+        self.buffers.append(data)
+        return place
+
+    def _array(self, value: np.ndarray[Any, Any]) -> list[Any]:
+        value = np.asarray(value)  # subclasses become plain arrays
+        if value.dtype.kind not in _ARRAY_KINDS or value.dtype.fields is not None:
+            raise WireError(f"an array of dtype {value.dtype} cannot cross: use numbers, bools or texts")
+        if value.nbytes > MAX_BODY:
+            raise WireError(f"the array is larger than {MAX_BODY // 2**20} MiB")
+        data = np.ascontiguousarray(value).tobytes()
+        return ["a", value.dtype.str, list(value.shape), *self._store(data)]
+
+    def _items(self, tag: str, values: Any, depth: int) -> list[Any]:
+        return [tag, *(self.pack(value, depth + 1) for value in values)]
+
+    def pack(self, value: Any, depth: int = 0) -> Any:  # noqa: C901, PLR0911, PLR0912 - one branch a type
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise WireError(f"more than {MAX_NODES} values")
+        if depth > MAX_DEPTH:
+            raise WireError(f"nested deeper than {MAX_DEPTH} levels, or contains itself")
+        kind = type(value)
+        if value is None or kind is bool or kind is float or kind is str:
+            return value
+        if kind is int:
+            return value if value.bit_length() < _JSON_INT_BITS else ["i", f"{value:x}"]
+        if isinstance(value, np.ndarray):
+            return self._array(value)
+        if isinstance(value, np.generic):
+            if value.dtype.kind not in _ARRAY_KINDS:
+                raise WireError(f"a value of dtype {value.dtype} cannot cross")
+            return ["n", value.dtype.str, *self._store(np.asarray(value).tobytes())]
+        if isinstance(value, list):
+            return self._items("l", value, depth)
+        if isinstance(value, tuple):
+            return self._items("t", value, depth)
+        if isinstance(value, dict):
+            return self._items("d", (part for pair in value.items() for part in pair), depth)
+        if isinstance(value, set):
+            return self._items("s", value, depth)
+        if isinstance(value, frozenset):
+            return self._items("z", value, depth)
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return ["b", *self._store(bytes(value))]
+        if isinstance(value, complex):
+            return ["c", float(value.real), float(value.imag)]
+        if isinstance(value, str):
+            return str.__str__(value)
+        if isinstance(value, int):
+            return self.pack(int.__index__(value), depth)
+        if isinstance(value, float):
+            return float.__float__(value)
+        if isinstance(value, slice):
+            return self._items(":", (value.start, value.stop, value.step), depth)
+        if value is Ellipsis:
+            return ["..."]
+        return self.refer(value)
+
+
+def pack_frame(message: list[Any], value: Any = None, refer: Refer = refuse) -> bytes:
+    """Return the bytes of one frame.
+
+    Parameters
+    ----------
+    message : list
+        The envelope: JSON values that say what the frame is.
+    value : object
+        What crosses with it.
+    refer : callable
+        Returns the reference for an object that is not plain data, or raises `WireError`.
+
+    Raises
+    ------
+    WireError
+        Where `value` holds something that cannot cross, or too much.
+    """
+    packer = _Packer(refer)
+    try:
+        tree = packer.pack(value)
+        head = json.dumps([message, tree], separators=(",", ":")).encode("ascii")
+    except RecursionError:
+        raise WireError("nested too deeply") from None
+    except RuntimeError as error:  # a container that changes while it is read
+        raise WireError(str(error)) from None
+    if len(head) > MAX_HEAD:
+        raise WireError(f"the data is larger than {MAX_HEAD // 2**20} MiB")
+    return b"".join([_PREFIX.pack(_MAGIC, len(head), packer.size), head, *packer.buffers])
+
+
+# --- frames to values ------------------------------------------------------------------------------------
+
+
+def _require(condition: object, message: str) -> None:
+    if not condition:
+        raise WireError(message)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_BODY
+
+
+class _Unpacker:
+    """Turns one JSON tree back into a value; believes nothing."""
+
+    def __init__(self, body: memoryview, resolve: Resolve) -> None:
+        self.body = body
+        self.resolve = resolve
+        self.nodes = 0
+        self.taken = 0
+
+    def _buffer(self, offset: object, length: object) -> memoryview:
+        _require(_is_count(offset) and _is_count(length), "a buffer's place is no number")
+        assert isinstance(offset, int)  # noqa: S101 - for the type checker
+        assert isinstance(length, int)  # noqa: S101
+        _require(offset + length <= len(self.body), "a buffer lies outside the body")
+        self.taken += length  # one buffer named a thousand times must not fill the memory
+        _require(self.taken <= len(self.body), "a buffer is used twice")
+        return self.body[offset : offset + length]
+
+    def _dtype(self, text: object) -> np.dtype[Any]:
+        _require(isinstance(text, str) and len(text) <= 12, "not a dtype")
+        assert isinstance(text, str)  # noqa: S101
+        # "<U7", "|b1", ">f8": byte order, kind, size; nothing else reaches numpy's parser
+        _require(
+            len(text) >= 3 and text[0] in "<>|=" and text[1] in _ARRAY_KINDS and text[2:].isascii(),
+            "not a dtype",
+        )
+        _require(text[2:].isdigit(), "not a dtype")
+        try:
+            return np.dtype(text)
+        except (TypeError, ValueError) as error:
+            raise WireError(f"not a dtype: {error}") from None
+
+    def _array(self, node: list[Any]) -> np.ndarray[Any, Any]:
+        _require(len(node) == 5 and isinstance(node[2], list) and len(node[2]) <= 32, "not an array")
+        dtype, shape = self._dtype(node[1]), node[2]
+        _require(all(_is_count(side) for side in shape), "not a shape")
+        data = self._buffer(node[3], node[4])
+        _require(math.prod(shape) * dtype.itemsize == len(data), "shape and size of an array differ")
+        if dtype.itemsize == 0:
+            return np.zeros(shape, dtype) if math.prod(shape) <= MAX_NODES else self._fail("array of nothing")
+        return np.frombuffer(data, dtype).reshape(shape).copy()
+
+    def _fail(self, message: str) -> Any:
+        raise WireError(message)
+
+    def _scalar(self, node: list[Any]) -> Any:
+        _require(len(node) == 4, "not a scalar")
+        dtype, data = self._dtype(node[1]), self._buffer(node[2], node[3])
+        _require(dtype.itemsize == len(data), "size of a scalar")
+        if dtype.itemsize == 0:
+            return dtype.type()
+        return np.frombuffer(data, dtype)[0]
+
+    def _hashable(self, items: list[Any]) -> list[Any]:
+        try:
+            for item in items:
+                hash(item)
+        except TypeError:
+            raise WireError("a key or a set's element cannot be hashed") from None
+        return items
+
+    def unpack(self, node: Any, depth: int = 0) -> Any:  # noqa: C901, PLR0911 - one branch a tag
+        self.nodes += 1
+        _require(self.nodes <= MAX_NODES, f"more than {MAX_NODES} values")
+        _require(depth <= MAX_DEPTH, f"nested deeper than {MAX_DEPTH} levels")
+        if node is None or isinstance(node, (bool, int, float, str)):
+            return node
+        _require(isinstance(node, list) and node and isinstance(node[0], str), "an element without a tag")
+        tag = node[0]
+        if tag in _ITEMS:
+            items = [self.unpack(item, depth + 1) for item in node[1:]]
+            return _ITEMS[tag](self._hashable(items) if tag in "sz" else items)
+        if tag == "d":
+            _require(len(node) % 2 == 1, "a dict with a key too many")
+            items = [self.unpack(item, depth + 1) for item in node[1:]]
+            return dict(zip(self._hashable(items[::2]), items[1::2], strict=True))
+        if tag == "a":
+            return self._array(node)
+        if tag == "n":
+            return self._scalar(node)
+        if tag == "b":
+            _require(len(node) == 3, "not bytes")
+            return bytes(self._buffer(node[1], node[2]))
+        if tag == "c":
+            _require(len(node) == 3 and all(type(part) is float for part in node[1:]), "not a complex number")
+            return complex(node[1], node[2])
+        if tag == "i":
+            _require(len(node) == 2 and isinstance(node[1], str) and len(node[1]) <= 2**20, "not an int")
+            try:
+                return int(node[1], 16)
+            except ValueError:
+                raise WireError("not an int") from None
+        if tag == ":":
+            _require(len(node) == 4, "not a slice")
+            return slice(*(self.unpack(item, depth + 1) for item in node[1:]))
+        if tag == "...":
+            return Ellipsis
+        return self.resolve(node)
+
+
+def unpack_head(head: bytes) -> tuple[list[Any], Any]:
+    """Return a frame's envelope and its value as a JSON tree that is not looked at yet.
+
+    Raises
+    ------
+    WireError
+        Where the head is no JSON of that form.
+    """
+    try:
+        parts = json.loads(head)
+    except (ValueError, RecursionError):
+        raise WireError("the head of a frame is no JSON") from None
+    _require(isinstance(parts, list) and len(parts) == 2, "a frame without an envelope")
+    _require(isinstance(parts[0], list) and parts[0] and isinstance(parts[0][0], str), "not an envelope")
+    return parts[0], parts[1]
+
+
+def unpack_value(tree: Any, body: bytes, resolve: Resolve = refuse_tag) -> Any:
+    """Return the value of a frame.
+
+    Raises
+    ------
+    WireError
+        Where the frame is not well formed or larger than the limits.
+    """
+    try:
+        return _Unpacker(memoryview(body), resolve).unpack(tree)
+    except (RecursionError, OverflowError, MemoryError) as error:
+        raise WireError(f"too large: {type(error).__name__}") from None
+
+
+# --- frames over a socket --------------------------------------------------------------------------------
+
+
+class Channel:
+    """One end of a socket that carries frames.
+
+    Parameters
+    ----------
+    sock : socket.socket
+        A connected stream socket; the channel owns it.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def _wait(self, deadline: float | None, event: int) -> None:
+        if deadline is None:
+            return
+        poll = select.poll()
+        poll.register(self.sock, event)
+        left = deadline - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            raise TimeoutError
+
+    def _read(self, size: int, deadline: float | None) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            self._wait(deadline, select.POLLIN)
+            part = self.sock.recv(min(size - len(data), 2**20))
+            if not part:
+                raise EOFError
+            data += part
+        return bytes(data)
+
+    def send(self, frame: bytes, deadline: float | None = None) -> None:
+        """Send one frame; `deadline` is in seconds of `time.monotonic`.
+
+        Raises
+        ------
+        TimeoutError, OSError
+            Where the other side does not take it in time, or is gone.
+        """
+        if deadline is None:
+            self.sock.sendall(frame)
+            return
+        view = memoryview(frame)
+        while view:
+            self._wait(deadline, select.POLLOUT)
+            view = view[self.sock.send(view[: 2**16]) :]
+
+    def receive(self, deadline: float | None = None) -> tuple[bytes, bytes]:
+        """Return head and body of the next frame.
+
+        Raises
+        ------
+        TimeoutError, EOFError, OSError, WireError
+            Where none comes in time, the other side is gone, or what comes is no frame.
+        """
+        magic, head, body = _PREFIX.unpack(self._read(_PREFIX.size, deadline))
+        _require(magic == _MAGIC, "not a frame")
+        _require(head <= MAX_HEAD and body <= MAX_BODY, "a frame larger than the limit")
+        return self._read(head, deadline), self._read(body, deadline)
+
+    def forward(self, head: bytes, body: bytes, deadline: float | None = None) -> None:
+        """Send a frame on as it came."""
+        self.send(_PREFIX.pack(_MAGIC, len(head), len(body)) + head + body, deadline)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.sock.close()

@@ -1,0 +1,305 @@
+"""Runs inside bubblewrap: imports what rooms need once, then forks a locked-down room for each notebook.
+
+The zygote never runs a student's code. It takes orders over one socket (JSON in packets): ``open`` (with the
+room's own socket), ``interrupt`` and ``close``; and it watches how much memory the open rooms use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fairmark.rooms import linux, shell
+
+_HOME = "/home/student"
+_WATCH_SECONDS = 0.1
+_NAMESPACES = (
+    linux.CLONE_NEWUSER
+    | linux.CLONE_NEWNS
+    | linux.CLONE_NEWPID
+    | linux.CLONE_NEWIPC
+    | linux.CLONE_NEWUTS
+    | linux.CLONE_NEWNET
+)
+
+
+@dataclass
+class _Room:
+    """An open room, as the zygote sees it."""
+
+    keeper: int  # the process that entered the namespaces; ends when the room has ended
+    init: int  # the room's process number 1; killing it ends everything inside
+    reason: str = ""
+
+
+# --- in the fork: from a copy of the zygote to a locked room ----------------------------------------------
+
+
+def _map_user() -> None:
+    uid, gid = os.getuid(), os.getgid()
+    linux.unshare(_NAMESPACES)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+
+
+def _furnish(limits: dict[str, Any]) -> None:
+    """Give the room its private disks, its own process table, and no way to get more."""
+    flags = linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
+    size = f"size={limits['disk']},nr_inodes={limits['files']},mode=0700"
+    for folder in ("/tmp", "/dev/shm", _HOME):  # noqa: S108
+        linux.mount("tmpfs", folder, "tmpfs", flags, size)
+    linux.mount("proc", "/proc", "proc", flags | linux.MS_NOEXEC)
+    socket.sethostname("room")
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+
+
+def _limit(limits: dict[str, Any]) -> None:
+    seconds = int(limits["submission_seconds"]) + 5
+    for name, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, limits["file_size"]),
+        (resource.RLIMIT_NOFILE, 512),
+        (resource.RLIMIT_NPROC, limits["processes"]),
+        # Address space, not memory: twice the room's memory, so that a single huge allocation is a
+        # MemoryError in the student's cell. The sum over processes is watched by the zygote.
+        (resource.RLIMIT_AS, 2 * limits["memory"] + 2**31),
+    ):
+        resource.setrlimit(name, (value, value))
+
+
+def _close_all_but(descriptor: int) -> int:
+    """Close every descriptor; return where `descriptor` is now."""
+    os.dup2(descriptor, 3)
+    os.closerange(4, 2**16)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.closerange(4, 2**10)
+    for stream in (1, 2):  # what C code and child processes print is read from here by the shell
+        store = os.memfd_create(f"output{stream}")
+        os.dup2(store, stream, inheritable=True)
+    os.closerange(4, 2**10)
+    return 3
+
+
+def _be_init(child: int) -> int:
+    """Reap until `child` ends; pass interrupts on to it. Return the exit status."""
+    signal.signal(signal.SIGINT, lambda *_: os.kill(child, signal.SIGINT))
+    while True:
+        try:
+            pid, status = os.wait()
+        except ChildProcessError:
+            return 0
+        except InterruptedError:
+            continue
+        if pid == child:
+            return status
+
+
+def _exit_as(status: int) -> None:
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _live(setup: dict[str, Any], descriptor: int) -> None:
+    """Be the room: process 1 and, below it, the shell. Never returns."""
+    limits = setup["limits"]
+    _furnish(limits)
+    os.chdir(_HOME)
+    own = _close_all_but(descriptor)
+    _limit(limits)
+    linux.drop_privileges()
+    child = os.fork()
+    if child:
+        os.close(own)
+        _exit_as(_be_init(child))
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    shell.serve(socket.socket(fileno=own), setup)
+    os._exit(0)
+
+
+def _open_room(setup: dict[str, Any], descriptor: int, report: int) -> None:
+    """Enter the namespaces and start process 1 in them. Never returns."""
+    status = 1
+    try:
+        linux.end_with_parent(signal.SIGKILL)
+        os.setsid()
+        _map_user()
+        init = os.fork()
+        if init == 0:
+            try:
+                linux.end_with_parent(signal.SIGKILL)
+                _live(setup, descriptor)
+            except BaseException:  # noqa: BLE001 - the fork must never get back into the zygote's loop
+                os.write(report, traceback.format_exc().encode()[-4000:])
+            os._exit(70)
+        os.close(descriptor)
+        os.write(report, f"init {init}\n".encode())
+        os.close(report)
+        _, status = os.waitpid(init, 0)
+        _exit_as(status)
+    except BaseException:  # noqa: BLE001
+        with contextlib.suppress(OSError):
+            os.write(report, traceback.format_exc().encode()[-4000:])
+    os._exit(71)
+
+
+# --- the zygote itself ------------------------------------------------------------------------------------
+
+
+class Zygote:
+    """Takes orders, forks rooms, watches them."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.rooms: dict[int, _Room] = {}
+        self.setup = json.loads(control.recv(2**16))
+
+    def prepare(self) -> None:
+        """Import what the rooms will need; what fails is told, not fatal."""
+        faults = []
+        sys.path[:0] = self.setup["path"]
+        shell.warm(self.setup["role"])
+        for statement in self.setup["preload"]:
+            try:
+                exec(statement, {})  # noqa: S102 - the instructor's own import statements
+            except BaseException as error:  # noqa: BLE001 - an import that fails is told where it is used
+                faults.append(f"{statement}: {type(error).__name__}: {error}")
+        gc.collect()
+        gc.freeze()
+        self.answer({"ready": True, "faults": faults[:50]})
+
+    def answer(self, message: dict[str, Any]) -> None:
+        """Send one packet."""
+        self.control.send(json.dumps(message).encode())
+
+    def run(self) -> None:
+        """Serve until the grader is gone."""
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        watched = time.monotonic()
+        while True:
+            if poll.poll(_WATCH_SECONDS * 1000 if self.rooms else None):
+                data, descriptors, *_ = socket.recv_fds(self.control, 2**16, 1)
+                if not data:
+                    break
+                self._obey(json.loads(data), descriptors)
+            if self.rooms and time.monotonic() - watched >= _WATCH_SECONDS:
+                self._watch()
+                watched = time.monotonic()
+        for number in list(self.rooms):
+            self._close(number)
+
+    def _obey(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        number = order["room"]
+        if order["order"] == "open":
+            self.answer(self._open(number, order["setup"], descriptors[0]))
+        elif order["order"] == "interrupt" and number in self.rooms:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.rooms[number].init, signal.SIGINT)
+        elif order["order"] == "close":
+            self.answer(self._close(number))
+
+    def _open(self, number: int, setup: dict[str, Any], descriptor: int) -> dict[str, Any]:
+        reading, writing = os.pipe()
+        keeper = os.fork()
+        if keeper == 0:
+            os.close(reading)
+            self.control.close()
+            _open_room({**self.setup, **setup}, descriptor, writing)
+        os.close(writing)
+        os.close(descriptor)
+        told = b""
+        while part := os.read(reading, 4096):  # both sides close it when the room is furnished
+            told += part
+        os.close(reading)
+        init = re.search(rb"^init (\d+)$", told, re.MULTILINE)
+        if init is None or b"Traceback" in told:
+            os.waitpid(keeper, 0)
+            return {"room": number, "error": told.decode(errors="replace")}
+        self.rooms[number] = _Room(keeper, int(init[1]))
+        return {"room": number}
+
+    def _close(self, number: int) -> dict[str, Any]:
+        room = self.rooms.pop(number, None)
+        if room is None:
+            return {"room": number, "reason": "gone"}
+        ended, status = os.waitpid(room.keeper, os.WNOHANG)
+        if not ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(room.init, signal.SIGKILL)
+            _, status = os.waitpid(room.keeper, 0)
+        return {
+            "room": number,
+            "reason": room.reason or ("ended" if ended else "closed"),
+            "status": os.waitstatus_to_exitcode(status),
+        }
+
+    def _watch(self) -> None:
+        """End the rooms that use more memory than they may: all of their processes together."""
+        used = _memory_by_init({room.init for room in self.rooms.values()})
+        for room in self.rooms.values():
+            if used.get(room.init, 0) > self.setup["limits"]["memory"]:
+                room.reason = "memory"
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(room.init, signal.SIGKILL)
+
+
+def _proportional_size(pid: int) -> int:
+    """Return the bytes of `pid`, shared pages divided by the number of their users."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    for line in text.splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _memory_by_init(inits: set[int]) -> dict[int, int]:
+    """Return the bytes used below each of `inits` (process numbers as the zygote sees them)."""
+    parents = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                stat = Path(entry.path, "stat").read_text()
+                parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    used: dict[int, int] = {}
+    for pid in parents:
+        above = pid
+        while above and above not in inits:
+            above = parents.get(above, 0)
+        if above:
+            used[above] = used.get(above, 0) + _proportional_size(pid)
+    return used
+
+
+def main() -> None:
+    """Start from the command line that `bubblewrap.zygote_command` makes."""
+    ctypes.CDLL(None)  # loaded before the first fork
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to handle
+    zygote = Zygote(socket.socket(fileno=int(sys.argv[1])))
+    zygote.prepare()
+    zygote.run()
+
+
+if __name__ == "__main__":
+    main()

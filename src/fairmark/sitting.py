@@ -1,0 +1,355 @@
+"""One notebook's pair of rooms: runs the student's cells in one, the tests in the other, and carries words.
+
+The grader only carries frames between the rooms; it decodes nothing but outputs and scores, and believes
+nothing that the student's room says. A room that is lost costs what ran in it: a fresh one takes its place,
+with the cells before the loss run again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fairmark.errors import GraderError, RoomLost
+from fairmark.rooms.room import Room, Zygote, tell_limit
+from fairmark.rooms.wire import WireError, pack_frame, unpack_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairmark.rooms.policy import Limits
+
+_ATTEMPTS = 3
+_EXAMINER_GRACE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class CellRun:
+    """What came of running one cell.
+
+    Parameters
+    ----------
+    good : bool
+        No exception was raised and the cell came to its end.
+    outputs : tuple of dict
+        As the room sent them: not yet checked.
+    lost : str
+        Why the student's room was stopped while the cell ran, as in `RoomLost.reason`; else empty.
+    message : str
+        The sentence for the student where a limit was exceeded.
+    score : float or None
+        What a test cell's last expression says.
+    report : object
+        The report of a `fairmark.checks.Task`, as plain data.
+    ours : str
+        Our own or the author's failure, in words; then nothing can be said about the student's work.
+    """
+
+    good: bool
+    outputs: tuple[Any, ...] = ()
+    lost: str = ""
+    message: str = ""
+    score: float | None = None
+    report: Any = None
+    ours: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestCell:
+    """A cell for the examiner's room.
+
+    Parameters
+    ----------
+    source : str
+        The instructor's text.
+    students : frozenset of str
+        Names that come from the student's room.
+    imports : dict of str to str
+        Names that the reference solution imports, with the statement that does it.
+    quiet : bool
+        What it prints may tell the tests' inputs and is left out.
+    """
+
+    __test__ = False  # not one of pytest's
+
+    source: str
+    students: frozenset[str] = frozenset()
+    imports: dict[str, str] = field(default_factory=dict)
+    quiet: bool = False
+
+
+class Sitting:
+    """A student's room and an examiner's room for one notebook.
+
+    Parameters
+    ----------
+    student, examiner : Zygote
+        Where the rooms are forked.
+    work, trusted : dict of str to bytes
+        The files beside the notebook, and those of them that are the instructor's.
+    seeds : tuple of int
+        Of the student's and of the examiner's room.
+    """
+
+    def __init__(
+        self,
+        student: Zygote,
+        examiner: Zygote,
+        *,
+        work: Mapping[str, bytes],
+        trusted: Mapping[str, bytes],
+        seeds: tuple[int, int],
+    ) -> None:
+        self._zygotes = student, examiner
+        self._files = (
+            {"work": dict(work), "trusted": dict[str, bytes]()},
+            {"work": dict[str, bytes](), "trusted": dict(trusted)},
+        )
+        self._seeds = seeds
+        self._student: Room | None = None
+        self._examiner: Room | None = None
+        self._done: list[str] = []
+        self._trusted_done: list[TestCell] = []
+        self._ends = time.monotonic() + self.limits.submission_seconds
+        self.losses: list[str] = []
+
+    @property
+    def limits(self) -> Limits:
+        """What each room may use."""
+        return self._zygotes[0].policy.limits
+
+    def close(self) -> None:
+        """End both rooms."""
+        for room in (self._student, self._examiner):
+            if room is not None:
+                room.close()
+
+    def __enter__(self) -> Sitting:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _deadline(self) -> float:
+        return min(time.monotonic() + self.limits.cell_seconds, self._ends)
+
+    def _out_of_time(self) -> CellRun | None:
+        if time.monotonic() < self._ends:
+            return None
+        seconds = self.limits.submission_seconds
+        return CellRun(
+            good=False, lost="timeout", message=f"not run: all cells together took more than {seconds:.0f} s"
+        )
+
+    # --- the student's room ------------------------------------------------------------------------------
+
+    def run_student(self, source: str) -> CellRun:
+        """Run one cell in the student's room."""
+        late = self._out_of_time()
+        if late is not None:
+            return late
+        room = self._student_room()
+        if room is None:
+            return CellRun(
+                good=False, lost="crash", message="not run: an earlier cell ends every room it runs in"
+            )
+        run = self._run_there(room, source)
+        if self._student is not None:
+            self._done.append(source)
+        return run
+
+    def _run_there(self, room: Room, source: str) -> CellRun:
+        deadline = self._deadline()
+        try:
+            room.send(pack_frame(["run"], source), deadline)
+            return self._read_run(room, deadline)
+        except TimeoutError:
+            return self._stop_student(room)
+        except RoomLost as lost:
+            return self._lose_student(lost)
+        except WireError as error:
+            return CellRun(good=False, message=f"not run: {error}")
+
+    def _read_run(self, room: Room, deadline: float) -> CellRun:
+        message, tree, _, body = room.receive(deadline)
+        try:
+            if message[0] != "ran" or not isinstance(message[1], bool):
+                raise WireError("not an answer to this cell")
+            outputs = unpack_value(tree, body)["outputs"]
+            if not isinstance(outputs, list):
+                raise WireError("no list of outputs")
+        except (WireError, LookupError, TypeError):
+            room.close()
+            raise RoomLost("protocol", tell_limit("protocol", self.limits)) from None
+        return CellRun(good=message[1], outputs=tuple(outputs))
+
+    def _stop_student(self, room: Room) -> CellRun:
+        """Interrupt a cell that takes too long, as a person would; end the room if it does not listen."""
+        words = tell_limit("timeout", self.limits)
+        try:
+            run = self._read_run(room, room.interrupt())
+        except (TimeoutError, RoomLost):
+            room.close()
+            return self._lose_student(RoomLost("timeout", words))
+        self.losses.append("timeout")
+        return CellRun(good=False, outputs=run.outputs, lost="timeout", message=words)
+
+    def _lose_student(self, lost: RoomLost) -> CellRun:
+        self._student = None
+        self.losses.append(lost.reason)
+        return CellRun(good=False, lost=lost.reason, message=str(lost))
+
+    def _student_room(self) -> Room | None:
+        """Return the student's room; after a loss a fresh one, in which the cells before were run again."""
+        for _ in range(_ATTEMPTS):
+            if self._student is not None:
+                return self._student
+            self._student = self._zygotes[0].open_room(self._files[0], self._seeds[0])
+            for place, source in enumerate(self._done):
+                self._run_there(self._student, source)
+                if self._student is None:  # it ends this room as well: go on without it
+                    del self._done[place]
+                    break
+        return self._student
+
+    # --- the examiner's room -----------------------------------------------------------------------------
+
+    def run_test(self, cell: TestCell, *, remember: bool = False) -> CellRun:
+        """Run one cell in the examiner's room.
+
+        Parameters
+        ----------
+        cell : TestCell
+        remember : bool
+            The cell is one of the instructor's that others build on: run it again in a fresh room.
+        """
+        late = self._out_of_time()
+        if late is not None:
+            return late
+        student = self._student_room()
+        examiner = self._examiner_room()
+        run = self._examine(examiner, student, cell)
+        if remember and not run.ours:
+            self._trusted_done.append(cell)
+        return run
+
+    def _examiner_room(self) -> Room:
+        if self._examiner is None:
+            self._examiner = self._zygotes[1].open_room(self._files[1], self._seeds[1])
+            for cell in self._trusted_done:
+                self._examine(self._examiner, self._student, cell)
+        return self._examiner
+
+    def _examine(self, examiner: Room, student: Room | None, cell: TestCell) -> CellRun:
+        deadline = self._deadline()
+        try:
+            question = {
+                "source": cell.source,
+                "students": cell.students,
+                "imports": cell.imports,
+                "files": self._fetch_files(student, deadline),
+                "quiet": cell.quiet,
+            }
+            examiner.send(pack_frame(["run"], question), deadline)
+            return _Conversation(self, examiner, self._student, deadline).hold()
+        except (TimeoutError, RoomLost) as error:
+            examiner.close()
+            self._examiner = None
+            words = str(error) or tell_limit("timeout", self.limits)
+            return CellRun(good=False, ours=f"the test itself did not come to its end: {words}")
+
+    def _fetch_files(self, student: Room | None, deadline: float) -> dict[str, bytes]:
+        """Return the files that the student's cells wrote since the last test."""
+        if student is None:
+            return {}
+        try:
+            student.send(pack_frame(["ask", "files"], ()), deadline)
+            message, tree, _, body = student.receive(deadline)
+            answer = unpack_value(tree, body)
+            files = answer[0] if message[:2] == ["answer", True] else {}
+            return {
+                name: data
+                for name, data in files.items()
+                if isinstance(name, str) and isinstance(data, bytes)
+            }
+        except (WireError, LookupError, TypeError, AttributeError):
+            return {}
+        except TimeoutError:
+            student.close()
+            self._lose_student(RoomLost("timeout", tell_limit("timeout", self.limits)))
+        except RoomLost as lost:
+            self._lose_student(lost)
+        return {}
+
+    def lose(self, lost: RoomLost) -> None:
+        """Note that the student's room is gone."""
+        self._lose_student(lost)
+
+
+class _Conversation:
+    """What passes between the two rooms while one test cell runs."""
+
+    def __init__(self, sitting: Sitting, examiner: Room, student: Room | None, deadline: float) -> None:
+        self.sitting = sitting
+        self.examiner = examiner
+        self.student = student
+        self.deadline = deadline
+        self.lost = "" if student is not None else "crash"
+        self.words = "" if student is not None else "an earlier cell ends every room it runs in"
+
+    def hold(self) -> CellRun:
+        """Carry frames until the test has come to its end."""
+        while True:
+            message, tree, head, body = self.examiner.receive(self.deadline)
+            if message[0] == "ran":
+                return self._read_verdict(message, tree, body)
+            if message[0] not in ("ask", "called"):
+                raise GraderError(f"the examiner's room said {message[0]!r}")
+            answer = self._carry(head, body)
+            if answer is None:
+                self.examiner.send(pack_frame(["stopped", self.words]), self.deadline)
+            else:
+                self.examiner.channel.forward(*answer, deadline=self.deadline)
+
+    def _carry(self, head: bytes, body: bytes) -> tuple[bytes, bytes] | None:
+        """Carry a question to the student's room; return the answer, or None where there is none."""
+        if self.student is None:
+            return None
+        try:
+            self.student.channel.forward(head, body, deadline=self.deadline)
+            message, _, head, body = self.student.receive(self.deadline)
+        except TimeoutError:
+            self._stop("timeout", tell_limit("timeout", self.sitting.limits))
+        except OSError:
+            self._stop("crash", tell_limit("crash", self.sitting.limits))
+        except RoomLost as lost:
+            self._stop(lost.reason, str(lost))
+        else:
+            if message[0] in ("answer", "callback"):
+                return head, body
+            self._stop("protocol", tell_limit("protocol", self.sitting.limits))
+        return None
+
+    def _stop(self, reason: str, words: str) -> None:
+        assert self.student is not None  # noqa: S101 - for the type checker
+        ended = self.student.close()
+        if ended == "memory":
+            reason, words = "memory", tell_limit("memory", self.sitting.limits)
+        self.student = None
+        self.lost, self.words = reason, words
+        self.sitting.lose(RoomLost(reason, words))
+        # The test now learns that its question has no answer, and needs a moment to come to its end.
+        self.deadline = time.monotonic() + _EXAMINER_GRACE_SECONDS
+
+    def _read_verdict(self, message: list[Any], tree: Any, body: bytes) -> CellRun:
+        verdict = unpack_value(tree, body)
+        return CellRun(
+            good=bool(message[1]),
+            outputs=tuple(verdict["outputs"]),
+            lost=self.lost,
+            message=self.words,
+            score=verdict["score"],
+            report=verdict["report"],
+            ours=verdict["ours"],
+        )

@@ -1,0 +1,268 @@
+"""Tests reach a student's functions by calls across; the student's code cannot reach the tests."""
+
+import pytest
+
+from fairmark.sitting import Sitting, TestCell
+
+
+@pytest.fixture
+def sitting(student_zygote, examiner_zygote):
+    with Sitting(
+        student_zygote, examiner_zygote, work={}, trusted={"data.csv": b"1,2"}, seeds=(1, 2)
+    ) as opened:
+        yield opened
+
+
+def check(sitting, student, test, students=(), **how):
+    """Run a student's cell, then a test on it."""
+    run = sitting.run_student(student)
+    assert not run.lost, run
+    return sitting.run_test(TestCell(test, frozenset(students), **how))
+
+
+def evalue(run):
+    return (
+        " ".join(output["evalue"] for output in run.outputs if output["output_type"] == "error") + run.message
+    )
+
+
+SQUARE = "def square(x):\n    return x * x"
+
+
+@pytest.mark.parametrize(
+    ("student", "test"),
+    [
+        (SQUARE, "assert square(3) == 9"),
+        (SQUARE, "import numpy as np\nassert (square(np.arange(3.0)) == [0, 1, 4]).all()"),
+        ("x = {'a': [1, (2, {3})]}", "assert x == {'a': [1, (2, {3})]}"),
+        (
+            "def f(*args, key=1, **more): return args, key, more",
+            "assert f(1, 2, key=3, z=4) == ((1, 2), 3, {'z': 4})",
+        ),
+        ("def f(a): a.append(4)", "x = [1]\nassert f(x) is None\nassert x == [1, 4]"),
+        ("def f(a): a[0] = 9", "import numpy as np\nx = np.zeros(3)\nf(x)\nassert x[0] == 9"),
+        ("def f(a): a['k'] = 1", "x = {}\nf(a=x)\nassert x == {'k': 1}"),
+        (
+            "def f(): raise ValueError('no')",
+            "try:\n    f()\n    assert False\nexcept ValueError as e:\n    assert str(e) == 'no'",
+        ),
+        (
+            "class Odd(KeyError): pass\ndef f(): raise Odd('x')",
+            "try:\n    f()\n    assert 0\nexcept KeyError: pass",
+        ),
+        (
+            "def f(): raise SystemExit",
+            "from fairmark.proxy import StudentError\ntry:\n    f()\n    assert 0\nexcept StudentError: pass",
+        ),
+        ("def f(g, x): return g(x)", "assert f(lambda v: v + 1, 3) == 4"),
+        ("def f(g, x): return g(x)", "import numpy as np\nassert f(np.sqrt, 9.0) == 3"),
+        ("def f(g, x): return g(x)", "import numpy as np\nassert f(np.median, [1, 2, 9]) == 2"),
+        ("def f(kind): return kind('3')", "assert f(int) == 3"),
+        (
+            "def f(dtype):\n    import numpy as np\n    return np.zeros(2, dtype)",
+            "import numpy as np\nassert f(np.uint8).dtype == 'u1'",
+        ),
+        ("def f(): return lambda x: x + 1", "assert f()(1) == 2"),
+        ("def f():\n    yield 1\n    yield 2", "assert list(f()) == [1, 2]"),
+        (
+            "class Point:\n    def __init__(self, x): self.x = x\n    def __add__(self, o): return Point(self.x + o.x)\n"
+            "    def __len__(self): return 7\n    def __str__(self): return 'P'",
+            "p = Point(1) + Point(2)\nassert p.x == 3 and len(p) == 7 and str(p) == 'P'\np.x = 5\nassert p.x == 5",
+        ),
+        ("class Box:\n    def __getitem__(self, i): return i * 2", "assert Box()[4] == 8"),
+        (
+            "def f(): print('hello')",
+            "import io, contextlib\nout = io.StringIO()\nwith contextlib.redirect_stdout(out): f()\n"
+            "assert out.getvalue() == 'hello\\n'",
+        ),
+        ("def f(x):\n    'Doc.'\n    return x", "assert f.__doc__ == 'Doc.' and f.__name__ == 'f'"),
+        ("open('made.txt', 'w').write('hi')", "assert open('made.txt').read() == 'hi'"),
+        (
+            "data = open('data.csv', 'w').write('forged') if False else 1",
+            "assert open('data.csv').read() == '1,2'",
+        ),
+        (
+            "import numpy as np\ndef f(): return np.float32(1.5), np.ma.masked_array([1., 2.], [True, False])",
+            "import numpy as np\na, b = f()\nassert type(a) is np.float32 and type(b) is np.ndarray",
+        ),
+    ],
+)
+def test_honest_code_is_tested_as_if_it_were_here(sitting, student, test):
+    """Values, arguments, exceptions, call backs, objects, generators, prints and files cross."""
+    run = check(sitting, student, test)
+    assert run.good, run.outputs
+    assert not run.ours
+
+
+def test_a_test_can_take_a_name_away_and_put_it_back(sitting):
+    """nbgrader's own introduction does this; the student's other functions see it."""
+    student = SQUARE + "\ndef total(n): return sum(square(i) for i in range(n))"
+    test = (
+        "kept = square\ndel square\ntry:\n    total(3)\nexcept NameError:\n    pass\nelse:\n    raise AssertionError('unused')\n"
+        "finally:\n    square = kept\nassert total(3) == 5"
+    )
+    assert check(sitting, student, test).good
+    run = check(sitting, "def total(n): return sum(i * i for i in range(n))", test)
+    assert "unused" in evalue(run)
+
+
+def test_a_test_can_replace_a_name_of_the_students(sitting):
+    """A rebound name is seen by the student's functions, a new one is not."""
+    student = "factor = 2\ndef f(x): return factor * x"
+    assert check(sitting, student, "factor = 10\nassert f(1) == 10", students=("factor", "f")).good
+    assert check(sitting, "", "x = 3\nassert f(x) == 30", students=("factor", "f")).good
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.all = lambda *a: True\nbuiltins.AssertionError = None",
+        "all = lambda *a: True\nabs = lambda x: 0\nisinstance = lambda *a: True",
+        "import numpy as np\nnp.allclose = lambda *a, **k: True\nnp.testing.assert_allclose = lambda *a, **k: None",
+        "class np:\n    allclose = staticmethod(lambda *a, **k: True)",
+        "import types, sys\nnp = types.ModuleType('numpy')\nnp.allclose = lambda *a, **k: True\nsys.modules['numpy'] = np",
+        "class Yes:\n    def __eq__(self, o): return True\n    def __ne__(self, o): return False\n    def __lt__(self, o): return True\n"
+        "    def __float__(self): return 3.0\n    def __bool__(self): return True\n    __hash__ = None\n"
+        "    def __array__(self, *a, **k): import numpy; return numpy.array(3.0)\ndef f(x): return Yes()",
+        "class Yes(float):\n    def __eq__(self, o): return True\n    def __sub__(self, o): return 0.0\n    def __abs__(self): return 0.0\n"
+        "def f(x): return Yes(7)",
+        "class Yes(str):\n    def __eq__(self, o): return True\ndef f(x): return Yes('x')",
+        "import ast, sys\nget_ipython().ast_transformers.append(type('T', (ast.NodeTransformer,), {'visit_Assert': lambda s, n: ast.Pass()})())",
+        "import sys\nsys.settrace(lambda *a: None)\nget_ipython().run_cell = lambda *a, **k: None",
+        "import os, sys\nfor d in range(3, 64):\n    try: os.write(d, b'{\"good\": true}')\n    except OSError: pass",
+    ],
+)
+def test_no_trick_in_the_students_room_makes_a_wrong_answer_right(sitting, student):
+    """Patched builtins, packages, comparisons, shells and forged messages change nothing."""
+    wrong = "def f(x):\n    return 7\n"
+    test = "import numpy as np\nassert isinstance(f(1), (int, float))\nassert np.allclose(f(1), 3)\nassert f(1) == 3"
+    sitting.run_student(wrong)
+    sitting.run_student(student)
+    run = sitting.run_test(TestCell(test, frozenset({"f"})))
+    assert not run.good
+    assert not run.ours or run.lost
+
+
+def test_objects_of_the_students_cannot_be_compared(sitting):
+    """Comparing would run the student's code: it is refused in words."""
+    run = check(sitting, "class Yes:\n    def __eq__(self, o): return True\nx = Yes()", "assert x == 3")
+    assert "cannot be compared" in evalue(run)
+    run = check(sitting, "", "assert x != 3")
+    assert "cannot be compared" in evalue(run)
+
+
+def test_instructors_names_cannot_be_rebound_from_the_students_room(sitting):
+    """A name that a trusted cell bound stays what it is there."""
+    sitting.run_student("limit = 10\ndef expected(): return 1")
+    sitting.run_test(TestCell("limit = 3\ndef expected(): return 5"), remember=True)
+    run = sitting.run_test(TestCell("assert limit == 3 and expected() == 5"))
+    assert run.good, run.outputs
+
+
+def test_a_name_that_the_reference_solution_binds_is_the_students(sitting):
+    """Even where an instructor's cell bound it before, and even where it is a builtin's."""
+    sitting.run_student("image = 1\ndef pow(a, b): return 'mine'")
+    sitting.run_test(TestCell("image = 255"), remember=True)
+    run = sitting.run_test(TestCell("assert image == 1 and pow(1, 2) == 'mine'", frozenset({"image", "pow"})))
+    assert run.good, run.outputs
+
+
+def test_imports_of_the_reference_solution_are_the_examiners_own(sitting):
+    """A module never crosses: the test gets the installed one."""
+    sitting.run_student("import numpy as np\nnp.median = lambda x: 'patched'")
+    run = sitting.run_test(TestCell("assert np.median([1, 2, 3]) == 2", imports={"np": "import numpy as np"}))
+    assert run.good, run.outputs
+    run = check(sitting, "import numpy as other", "other.median([1])")
+    assert "cannot cross" in evalue(run)
+
+
+def test_the_value_of_the_last_line_is_the_score(sitting):
+    """nbgrader's partial credit, and a report's."""
+    assert sitting.run_test(TestCell("1.5")).score == 1.5
+    assert sitting.run_test(TestCell("True")).score is None
+    assert sitting.run_test(TestCell("x = 1")).score is None
+    report = "class R:\n    def _fairmark_report_(self): return {'score': 2.0, 'checks': []}\n    def __repr__(self): return '2.0'\nR()"
+    run = sitting.run_test(TestCell(report))
+    assert (run.score, run.report) == (2.0, {"score": 2.0, "checks": []})
+
+
+def test_a_student_cannot_hand_out_a_report(sitting):
+    """An object of the student's that looks like a report is none."""
+    run = check(
+        sitting,
+        "class R:\n    def _fairmark_report_(self): return {'score': 9.0, 'checks': []}\nr = R()",
+        "r",
+    )
+    assert (run.score, run.report) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("student", "reason"),
+    [
+        ("def f(): import os; os._exit(1)", "crash"),
+        ("def f():\n    while True: pass", "timeout"),
+        ("def f():\n    x = []\n    while True: x.append(b'a' * 10**6)", "memory"),
+    ],
+)
+def test_a_lost_room_costs_its_own_question_alone(sitting, student, reason):
+    """The next question is graded in a fresh room, with the cells before run again."""
+    sitting.run_student("import numpy as np\nbase = 40")
+    run = check(sitting, student, "f()")
+    assert (run.good, run.lost) == (False, reason)
+    run = check(sitting, "def g(): return base + 2", "assert g() == 42")
+    assert run.good, run.outputs
+
+
+def test_a_cell_that_ends_every_room_is_left_out_of_the_next(sitting):
+    """A crash at the top of a cell does not take the other cells with it."""
+    sitting.run_student("a = 1")
+    assert sitting.run_student("import os; os._exit(1)").lost == "crash"
+    run = check(sitting, "b = a + 1", "assert b == 2")
+    assert run.good, run.outputs
+
+
+def test_an_endless_loop_is_interrupted_and_the_session_goes_on(sitting):
+    """The names before the loop are still there."""
+    sitting.run_student("a = 1")
+    run = sitting.run_student("while True: pass")
+    assert (run.lost, "3 s" in run.message) == ("timeout", True)
+    assert check(sitting, "", "assert a == 1").good
+
+
+def test_a_test_that_cannot_run_is_our_fault(sitting):
+    """A missing module of the author's is no wrong answer."""
+    assert "no_such_module" in sitting.run_test(TestCell("import no_such_module")).ours
+    assert "test cannot run" in sitting.run_test(TestCell("def (")).ours
+    assert not check(sitting, "def f(): import no_such_module", "f()").ours
+
+
+def test_a_test_that_never_ends_is_our_fault_and_the_next_one_runs(sitting):
+    """The examiner's room is made anew, with the instructor's cells."""
+    sitting.run_test(TestCell("import time\nlimit = 3"), remember=True)
+    assert sitting.run_test(TestCell("while True: pass")).ours
+    assert sitting.run_test(TestCell("assert limit == 3")).good
+
+
+def test_quiet_cells_show_nothing_that_tests_print(sitting):
+    """Prints of hidden tests would tell their inputs."""
+    run = check(sitting, "def f(x): print('input', x)", "f(42)\nprint('secret')", quiet=True)
+    assert run.good
+    assert not [output for output in run.outputs if output["output_type"] == "stream"]
+
+
+def test_the_students_room_holds_no_test(sitting):
+    """Neither the source of a test nor the examiner's modules are in the student's process."""
+    sitting.run_test(TestCell("marker = 'needle' + '-in-test'"))
+    look = (
+        "import gc, sys\nfound = [m for m in sys.modules if m.startswith(('fairmark', 'autograder'))]\n"
+        "found += [o for o in gc.get_objects() if isinstance(o, str) and 'in-test' in o and 'gc' not in o]\nprint(*sorted(found))"
+    )
+    run = sitting.run_student(look)
+    names = run.outputs[-1]["text"].split()
+    assert names == [
+        "fairmark",
+        "fairmark.rooms",
+        "fairmark.rooms.linux",
+        "fairmark.rooms.shell",
+        "fairmark.rooms.wire",
+    ]
