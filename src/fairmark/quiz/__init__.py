@@ -1,0 +1,39 @@
+"""Quiz questions in Markdown cells: read, release, assemble, mark and explain; pure functions over text."""
+
+from fairmark.quiz.answering import assemble, blank, read_answer, shows_key
+from fairmark.quiz.authoring import find_faults, is_question, read_question
+from fairmark.quiz.marking import explain, mark
+from fairmark.quiz.records import (
+    Answer,
+    Credit,
+    Mark,
+    MarkStatus,
+    Option,
+    Outcome,
+    Pair,
+    Question,
+    QuestionKind,
+    Row,
+)
+
+__all__ = [
+    "Answer",
+    "Credit",
+    "Mark",
+    "MarkStatus",
+    "Option",
+    "Outcome",
+    "Pair",
+    "Question",
+    "QuestionKind",
+    "Row",
+    "assemble",
+    "blank",
+    "explain",
+    "find_faults",
+    "is_question",
+    "mark",
+    "read_answer",
+    "read_question",
+    "shows_key",
+]
