@@ -215,7 +215,7 @@ class Report:
     def _fairmark_report_(self) -> dict[str, Any]:
         """Return the report as plain data, for fairmark's grader."""
         checks = [asdict(check) for check in self.checks]
-        return {"score": self.score, "max_score": self.max_score, "checks": checks}
+        return {"title": self.title, "score": self.score, "max_score": self.max_score, "checks": checks}
 
     def _repr_html_(self) -> str:
         """Return the report as a small table, for nbgrader's feedback pages."""

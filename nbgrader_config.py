@@ -1,0 +1,9 @@
+"""The course's configuration for nbgrader; the last line switches fairmark on."""
+
+import fairmark
+
+c = get_config()  # noqa: F821 - nbgrader gives it
+
+c.CourseDirectory.course_id = "research-software-and-images"
+
+fairmark.enable(c)

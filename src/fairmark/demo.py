@@ -1,0 +1,106 @@
+"""Shows a whole course at work in a folder of its own: release, hand in, grade, feedback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairmark.batch import grade_assignment
+from fairmark.course import open_course
+from fairmark.errors import UsageError
+from fairmark.gradebook import set_due_date
+from fairmark.release import release_assignment
+from fairmark.simulation import hand_in, read_recipes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fairmark.batch import Batch, Tell
+    from fairmark.course import Course
+    from fairmark.release import Release
+    from fairmark.simulation import Recipe
+
+_PARTS = ("source", "autograder", "nbgrader_config.py")
+_MARK = ".fairmark-demo"
+CLASS_FOLDER = Path("tests", "class")
+
+
+def set_up(course: Path, folder: Path) -> Course:
+    """Copy a course's source into a folder of its own, made anew.
+
+    Raises
+    ------
+    UsageError
+        Where `course` is no course, or `folder` holds something that is not an earlier demo.
+    """
+    if not (course / "source").is_dir():
+        raise UsageError(f"{course.resolve()} has no folder 'source': run the demo in a course folder.")
+    if folder.exists():
+        if not (folder / _MARK).exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} exists and is no earlier demo. Name another folder with --folder.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / _MARK).touch()
+    for part in _PARTS:
+        original = course / part
+        if original.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+            shutil.copytree(original, folder / part, ignore=ignored)
+        elif original.exists():
+            shutil.copy(original, folder / part)
+    return open_course(folder)
+
+
+def release_all(course: Course) -> Iterator[Release]:
+    """Release and prove each assignment of a course."""
+    for assignment in course.assignments():
+        yield release_assignment(course, assignment)
+
+
+def hand_in_class(course: Course, recipes: tuple[Recipe, ...]) -> None:
+    """Let the simulated class hand in its work, with a date that was due yesterday."""
+    due = (datetime.now(UTC) - timedelta(days=1)).replace(microsecond=0)
+    hand_in(course, *recipes, due=due)
+    for assignment in course.assignments():
+        set_due_date(course, assignment, due)
+
+
+def read_class(course: Path) -> tuple[Recipe, ...]:
+    """Return the students that a course's tests simulate.
+
+    Raises
+    ------
+    UsageError
+        Where there are none.
+    """
+    folder = course / CLASS_FOLDER
+    recipes = read_recipes(folder) if folder.is_dir() else ()
+    if not recipes:
+        raise UsageError(f"There are no students in {folder}: the demo needs a class to simulate.")
+    return recipes
+
+
+def grade(course: Course, assignment: str, tell: Tell) -> Batch:
+    """Grade an assignment as ``fairmark grade`` does."""
+    return grade_assignment(course, assignment, tell=tell)
+
+
+def write_feedback(course: Course, assignment: str) -> int:
+    """Write nbgrader's feedback pages of an assignment; return how many there are."""
+    from nbgrader.converters import GenerateFeedback  # noqa: PLC0415 - slow to import
+    from nbgrader.coursedir import CourseDirectory  # noqa: PLC0415
+
+    config = deepcopy(course.config)
+    config.GenerateFeedback.force = True
+    directory = CourseDirectory(config=config, root=str(course.root), assignment_id=assignment)
+    directory.db_url = course.db_url
+    here = Path.cwd()
+    try:
+        GenerateFeedback(coursedir=directory, config=config).start()
+    finally:
+        os.chdir(here)
+    return sum(1 for _ in course.feedback("x", assignment).parent.parent.glob(f"*/{assignment}/*.html"))

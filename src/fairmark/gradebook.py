@@ -1,0 +1,399 @@
+"""Writes results into nbgrader's gradebook: one transaction a submission; what people marked is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbgrader import api
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import AssignLatePenalties, SaveCells
+from nbgrader.utils import compute_checksum, is_grade, is_locked, is_solution, is_task
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from fairmark.errors import GraderError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from nbformat import NotebookNode
+
+    from fairmark.course import Assignment, Course, SourceNotebook
+    from fairmark.results import Item, SubmissionResult
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One student's line in the table of an assignment.
+
+    Parameters
+    ----------
+    student : str
+    score, max_score : float
+        In points, with manual marks and extra credit, before the penalty.
+    late_penalty : float
+        To be taken off.
+    needs_review : bool
+        A person has still to look at something.
+    timestamp : datetime or None
+        When it was handed in, in UTC.
+    """
+
+    student: str
+    score: float
+    max_score: float
+    late_penalty: float
+    needs_review: bool
+    timestamp: datetime | None
+
+
+def ensure_assignment(course: Course, assignment: Assignment) -> None:
+    """Bring the gradebook's idea of an assignment in step with its source; nothing is written when it is.
+
+    Raises
+    ------
+    UsageError
+        Where cells or notebooks came or went although submissions are in the gradebook already.
+    GraderError
+        Where the gradebook cannot be used.
+    """
+    with _open(course) as book:
+        row = book.update_or_create_assignment(assignment.id)
+        known = {notebook.name: notebook for notebook in row.notebooks}
+        wanted = {notebook.name for notebook in assignment.notebooks}
+        if known and row.submissions and known.keys() != wanted:
+            differing = ", ".join(sorted(known.keys() ^ wanted))
+            raise UsageError(_refuse(assignment, f"these notebooks came or went: {differing}"))
+        changed = [
+            notebook
+            for notebook in assignment.notebooks
+            if notebook.name not in known or _recall(known[notebook.name]) != _describe(notebook)
+        ]
+        for name in known.keys() - wanted:
+            book.remove_notebook(name, assignment.id)
+    for notebook in changed:
+        _save_cells(course, assignment, notebook)
+
+
+def save_result(course: Course, assignment: Assignment, result: SubmissionResult) -> None:
+    """Write what grading one submission found, in one transaction.
+
+    Each item gives its cell's automatic score. An item that `needs_review` is marked for a person; its
+    automatic score stays empty while its status is ``skipped`` or ``error``. Cells without an item are left
+    as they are. Manual scores, comments and extra credit always stay; as nbgrader does, a cell with a manual
+    score is marked for a second look, except a quiz question.
+
+    The graded notebooks have to lie in the submission's autograded folder already: cells in them that nobody
+    touched get the comment "No response.".
+
+    Parameters
+    ----------
+    course : Course
+    assignment : Assignment
+        The gradebook knows it: see `ensure_assignment`.
+    result : SubmissionResult
+
+    Raises
+    ------
+    UsageError
+        Where the gradebook does not know a graded cell, or the student in a course that adds none by itself.
+    GraderError
+        Where the gradebook cannot be written; nothing of the submission is in it then.
+    """
+    untouched = _find_untouched(course, assignment, result)
+    items = {(item.notebook, item.id): item for item in result.items}
+    late = AssignLatePenalties(config=course.config)
+    late.init_plugin()
+    with _open(course) as book, book.db.no_autoflush:
+        submission = _find_submission(course, book, result)
+        names = {
+            (notebook.name, grade.name) for notebook in submission.notebooks for grade in notebook.grades
+        }
+        if items.keys() - names:
+            strange = ", ".join(sorted(name for _, name in items.keys() - names))
+            raise UsageError(f"The gradebook does not know these cells of {assignment.id!r}: {strange}.")
+        for notebook in submission.notebooks:
+            _write_grades(notebook, items)
+            _write_comments(notebook, untouched.get(notebook.name, {}))
+        book.db.flush()
+        for notebook in submission.notebooks:
+            _write_penalty(book, late, submission, notebook)
+        book.db.commit()
+
+
+def read_scores(course: Course, assignment_id: str) -> tuple[Score, ...]:
+    """Return one line per student who is in the gradebook for an assignment, sorted by student.
+
+    Raises
+    ------
+    GraderError
+        Where the gradebook cannot be read.
+    """
+    row = api.SubmittedAssignment
+    query = (
+        select(
+            row.student_id,
+            row.score,
+            row.max_score,
+            row.late_submission_penalty,
+            row.needs_manual_grade,
+            row.timestamp,
+        )
+        .join(api.Assignment, api.Assignment.id == row.assignment_id)
+        .where(api.Assignment.name == assignment_id)
+        .order_by(row.student_id)
+    )
+    with _open(course) as book:
+        return tuple(
+            Score(student, score, most, penalty, bool(review), time and time.replace(tzinfo=UTC))
+            for student, score, most, penalty, review, time in book.db.execute(query)
+        )
+
+
+def set_due_date(course: Course, assignment_id: str, due: datetime) -> None:
+    """Set when an assignment is due, so that nbgrader knows what is late.
+
+    Parameters
+    ----------
+    course : Course
+    assignment_id : str
+    due : datetime
+        With a time zone.
+    """
+    with _open(course) as gradebook:
+        gradebook.update_or_create_assignment(assignment_id, duedate=due.astimezone(UTC).replace(tzinfo=None))
+
+
+def read_due_date(course: Course, assignment_id: str) -> datetime | None:
+    """Return when an assignment is due, in UTC; None where the gradebook names no time.
+
+    Raises
+    ------
+    GraderError
+        Where the gradebook cannot be read.
+    """
+    with _open(course) as book:
+        due = book.db.scalar(select(api.Assignment.duedate).where(api.Assignment.name == assignment_id))
+        return due.replace(tzinfo=UTC) if due else None
+
+
+# ---------------------------------------------------------------------------------------------------------
+# The gradebook as a file
+
+
+@contextmanager
+def _open(course: Course) -> Iterator[api.Gradebook]:
+    """Open the gradebook, which is made where there is none; what is not committed is as if never written."""
+    try:
+        with _making(course) as book:
+            yield book
+    except (SQLAlchemyError, api.InvalidEntry) as error:
+        cause = str(getattr(error, "orig", None) or error).split("\n", 1)[0]
+        raise GraderError(
+            f"The gradebook {course.db_url} cannot be used: {cause}. Close other programs that write into "
+            "it; after an update of nbgrader, run: nbgrader db upgrade"
+        ) from error
+
+
+def _making(course: Course) -> api.Gradebook:
+    with _finding_alembic():
+        try:
+            return api.Gradebook(course.db_url, course.directory.course_id)
+        except FileNotFoundError as error:
+            raise UsageError("nbgrader needs the command alembic to make a gradebook; install it.") from error
+
+
+@contextmanager
+def _finding_alembic() -> Iterator[None]:
+    """Let nbgrader find the command alembic, which lies beside the interpreter, also where PATH lacks it."""
+    before = os.environ.get("PATH")
+    os.environ["PATH"] = os.pathsep.join(filter(None, (before, str(Path(sys.executable).parent))))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PATH"]
+        else:
+            os.environ["PATH"] = before
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Assignments
+
+
+def _recall(row: api.Notebook) -> dict[str, Any]:
+    """Return what the gradebook knows about a notebook, in the shape of `_describe`."""
+    return {
+        "kernelspec": json.loads(row.kernelspec or "{}"),
+        "solutions": {cell.name for cell in row.solution_cells},
+        "tasks": {cell.name for cell in row.task_cells},
+        "graded": {cell.name: float(cell.max_score) for cell in (*row.grade_cells, *row.task_cells)},
+        "sources": {
+            cell.name: (cell.cell_type, bool(cell.locked), cell.source, cell.checksum)
+            for cell in row.source_cells
+        },
+    }
+
+
+def _describe(notebook: SourceNotebook) -> dict[str, Any]:
+    """Return what the gradebook should know about a notebook."""
+    cells = notebook.released.cells
+    known = [
+        cell for cell in cells if is_grade(cell) or is_solution(cell) or is_locked(cell) or is_task(cell)
+    ]
+    return {
+        "kernelspec": notebook.released.metadata.get("kernelspec", {}),
+        "solutions": {cell.metadata.nbgrader.grade_id for cell in cells if is_solution(cell)},
+        "tasks": {cell.metadata.nbgrader.grade_id for cell in cells if is_task(cell)},
+        "graded": {
+            cell.metadata.nbgrader.grade_id: float(cell.metadata.nbgrader.points)
+            for cell in cells
+            if is_grade(cell) or is_task(cell)
+        },
+        "sources": {
+            cell.metadata.nbgrader.grade_id: (
+                cell.cell_type,
+                bool(is_locked(cell)),
+                cell.source,
+                cell.metadata.nbgrader.get("checksum"),
+            )
+            for cell in known
+        },
+    }
+
+
+def _save_cells(course: Course, assignment: Assignment, notebook: SourceNotebook) -> None:
+    """Let nbgrader itself write a notebook's cells."""
+    place = {"notebook": notebook.name, "assignment": assignment.id, "db_url": course.db_url}
+    try:
+        SaveCells(config=course.config)(deepcopy(notebook.released), {"nbgrader": place})
+    except RuntimeError as error:
+        raise UsageError(
+            _refuse(assignment, f"cells of the notebook {notebook.name!r} came or went")
+        ) from error
+
+
+def _refuse(assignment: Assignment, why: str) -> str:
+    return (
+        f"The gradebook already holds submissions of {assignment.id!r}, and {why}. nbgrader cannot change "
+        "that any more: undo it, or remove the assignment with its marks from the gradebook "
+        f"(nbgrader db assignment remove {assignment.id} --force) and grade all again."
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Submissions
+
+
+def _find_submission(
+    course: Course, book: api.Gradebook, result: SubmissionResult
+) -> api.SubmittedAssignment:
+    """Return the submission's row; it is added where there is none."""
+    try:
+        assignment = book.find_assignment(result.assignment.id)
+    except api.MissingEntry as error:
+        raise UsageError(f"The gradebook has no assignment {result.assignment.id!r}.") from error
+    student = book.db.get(api.Student, result.submission.student)
+    if student is None:
+        student = _new_student(course, result.submission.student)
+        book.db.add(student)
+    row = api.SubmittedAssignment
+    known = select(row).where(row.assignment_id == assignment.id, row.student_id == student.id)
+    submission = book.db.scalar(known)
+    if submission is None:
+        submission = _new_submission(assignment, student)
+        book.db.add(submission)
+        book.db.flush()
+    if result.submission.submitted_at:
+        moment = datetime.fromisoformat(result.submission.submitted_at)
+        # nbgrader keeps times in UTC without saying so.
+        submission.timestamp = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    return submission
+
+
+def _new_student(course: Course, name: str) -> api.Student:
+    if not Autograde(coursedir=course.directory, config=course.config).create_student:
+        raise UsageError(
+            f"The gradebook has no student {name!r}, and this course adds none by itself "
+            "(c.Autograde.create_student)."
+        )
+    return api.Student(id=name)
+
+
+def _new_submission(assignment: api.Assignment, student: api.Student) -> api.SubmittedAssignment:
+    """Mirror the assignment's notebooks and cells, as nbgrader does."""
+    submission = api.SubmittedAssignment(assignment=assignment, student=student)
+    for notebook in assignment.notebooks:
+        row = api.SubmittedNotebook(notebook=notebook, assignment=submission)
+        row.grades = [api.Grade(cell_id=cell.id) for cell in (*notebook.grade_cells, *notebook.task_cells)]
+        row.comments = [
+            api.Comment(cell_id=cell.id) for cell in (*notebook.solution_cells, *notebook.task_cells)
+        ]
+    return submission
+
+
+def _write_grades(notebook: api.SubmittedNotebook, items: Mapping[tuple[str, str], Item]) -> None:
+    for grade in notebook.grades:
+        item = items.get((notebook.name, grade.name))
+        if item is None or (item.needs_review and isinstance(grade.cell, api.TaskCell)):
+            # nbgrader never touches the marks of a task.
+            continue
+        undecided = item.needs_review and item.status in ("skipped", "error")
+        grade.auto_score = None if undecided else item.score
+        marked = grade.manual_score is not None and item.kind != "quiz"
+        grade.needs_manual_grade = item.needs_review or marked
+
+
+def _write_penalty(
+    book: api.Gradebook,
+    late: AssignLatePenalties,
+    submission: api.SubmittedAssignment,
+    notebook: api.SubmittedNotebook,
+) -> None:
+    """Do what nbgrader's own preprocessor does, within this transaction."""
+    notebook.late_submission_penalty = None
+    seconds = submission.total_seconds_late
+    if seconds > 0:
+        book.db.refresh(notebook, ["score"])
+        penalty = late.plugin_inst.late_submission_penalty(submission.student_id, notebook.score, seconds)
+        if penalty is not None:
+            notebook.late_submission_penalty = min(max(penalty, 0), notebook.score)
+
+
+def _find_untouched(
+    course: Course, assignment: Assignment, result: SubmissionResult
+) -> dict[str, dict[str, bool]]:
+    """Tell of each graded notebook's answer cells whether they are still as they were released."""
+    folder = course.autograded(result.submission.student, assignment.id)
+    found = {}
+    for notebook in assignment.notebooks:
+        path = folder / f"{notebook.name}.ipynb"
+        if path.is_file():
+            graded = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+            found[notebook.name] = {
+                cell.metadata.nbgrader.grade_id: _is_untouched(cell)
+                for cell in graded.cells
+                if is_solution(cell) or is_task(cell)
+            }
+    return found
+
+
+def _write_comments(notebook: api.SubmittedNotebook, untouched: Mapping[str, bool]) -> None:
+    for comment in notebook.comments:
+        if comment.name in untouched:
+            comment.auto_comment = "No response." if untouched[comment.name] else None
+
+
+def _is_untouched(cell: NotebookNode) -> bool:
+    if is_task(cell):
+        return False
+    return not cell.source.strip() or cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)

@@ -1,0 +1,484 @@
+"""Grades one submission: quiz cells by their key, code cells in the rooms, each answer to its points."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import hmac
+import importlib.metadata
+import math
+import platform
+import re
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import fairmark
+from fairmark import quiz
+from fairmark.assembly import AssembledCell, AssembledNotebook, Role, assemble, to_notebook
+from fairmark.course import collect_files, read_notebook
+from fairmark.errors import Ungradable
+from fairmark.outputs import clean_outputs
+from fairmark.results import (
+    AssignmentStamp,
+    CheckResult,
+    GraderStamp,
+    Item,
+    SubmissionResult,
+    SubmissionStamp,
+)
+from fairmark.rooms.policy import Limits, Mount, Policy
+from fairmark.rooms.room import Zygote
+from fairmark.sitting import CellRun, Sitting, TestCell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nbformat import NotebookNode
+
+    from fairmark.course import Assignment, Course, SourceNotebook, Submission
+    from fairmark.results import Kind, Status, SubmissionStatus, Visibility
+
+STUDENT_ROOM_TAG = "fairmark:student-room"
+_COURSE_INSIDE = "/course"
+_HIDDEN = re.compile(r"BEGIN HIDDEN TESTS")
+_LOST_STATUS: dict[str, SubmissionStatus] = {"timeout": "timeout", "memory": "out_of_memory"}
+_TITLE_CHARACTERS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class GradedNotebook:
+    """One notebook with its outputs, and what its graded cells gave."""
+
+    node: NotebookNode
+    items: tuple[Item, ...]
+    status: SubmissionStatus
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One submission's result, and its notebooks by name in nbgrader's format."""
+
+    result: SubmissionResult
+    notebooks: dict[str, NotebookNode]
+
+
+class Hall:
+    """Where one assignment is graded: its two zygotes, started when first needed.
+
+    Parameters
+    ----------
+    course : Course
+    assignment : Assignment
+    """
+
+    def __init__(self, course: Course, assignment: Assignment) -> None:
+        self.course = course
+        self.assignment = assignment
+        self.secret = course.secret()
+        self._zygotes: tuple[Zygote, Zygote] | None = None
+
+    def zygotes(self) -> tuple[Zygote, Zygote]:
+        """Return the student's and the examiner's zygote.
+
+        Raises
+        ------
+        SandboxError
+            Where the sandbox does not start.
+        """
+        if self._zygotes is None:
+            limits = _read_limits(self.course)
+            student = Zygote(Policy("student", limits, preload=_preload(self.assignment, tests=False)))
+            trusted = self.course.root / "autograder"
+            mounts = (Mount(str(trusted), f"{_COURSE_INSIDE}/autograder"),) if trusted.is_dir() else ()
+            preload = _preload(self.assignment, tests=True)
+            try:
+                examiner = Zygote(Policy("examiner", limits, mounts, preload, (_COURSE_INSIDE,)))
+            except BaseException:
+                student.close()
+                raise
+            self._zygotes = student, examiner
+        return self._zygotes
+
+    def close(self) -> None:
+        """End the zygotes and every room in them."""
+        for zygote in self._zygotes or ():
+            zygote.close()
+        self._zygotes = None
+
+    def __enter__(self) -> Hall:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _read_limits(course: Course) -> Limits:
+    """Return the limits, with nbgrader's own setting for the time of a cell."""
+    settings = [course.config.get(name, {}).get("timeout") for name in ("Execute", "ExecutePreprocessor")]
+    seconds = next((value for value in settings if isinstance(value, int | float) and value > 0), None)
+    limits = Limits()
+    if seconds is None:
+        return limits
+    return replace(
+        limits, cell_seconds=float(seconds), submission_seconds=max(limits.submission_seconds, 10.0 * seconds)
+    )
+
+
+def _import_statements(source: str) -> Iterator[str]:
+    """Yield the import statements at the top level of a cell's code."""
+    code = "\n".join(line for line in source.split("\n") if not line.lstrip().startswith(("%", "!", "?")))
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield ast.unparse(node)
+
+
+def _preload(assignment: Assignment, *, tests: bool) -> tuple[str, ...]:
+    """Return what a zygote imports: what the instructor's cells import; a student's zygote holds no test."""
+    statements: dict[str, None] = {}
+    for notebook in assignment.notebooks:
+        for cell in notebook.node.cells:
+            is_test = cell.metadata.get("nbgrader", {}).get("grade", False)
+            if cell.cell_type == "code" and (tests or not is_test):
+                statements.update(dict.fromkeys(_import_statements(cell.source)))
+    return tuple(statements)
+
+
+# --- one notebook ------------------------------------------------------------------------------------------
+
+
+def grade_notebook(
+    hall: Hall, assembled: AssembledNotebook, student: str, work: dict[str, bytes], trusted: dict[str, bytes]
+) -> GradedNotebook:
+    """Run and mark one assembled notebook.
+
+    Parameters
+    ----------
+    hall : Hall
+    assembled : AssembledNotebook
+    student : str
+        Whose work it is; the tests' seed depends on it.
+    work, trusted : dict of str to bytes
+        The files beside the notebook, and those of them that are the instructor's.
+
+    Raises
+    ------
+    GraderError
+        Where our own parts fail, never because of what the student wrote.
+    """
+    seed, other = (derive_seed(hall, assembled, student, room) for room in ("examiner", "student"))
+    outputs: dict[int, list[dict[str, Any]]] = {}
+    items: list[Item] = []
+    with Sitting(*hall.zygotes(), work=work, trusted=trusted, seeds=(other, seed)) as sitting:
+        for place, cell in enumerate(assembled.cells):
+            started = time.monotonic()
+            run = _run(sitting, cell)
+            if run is not None:
+                outputs[place] = clean_outputs(run.outputs)
+                if run.message or run.ours:
+                    outputs[place].append(_tell(run))
+            item = _mark(assembled.name, cell, run)
+            if item is not None:
+                items.append(replace(item, duration_s=round(time.monotonic() - started, 3)))
+        status = _status(sitting.losses, items)
+    return GradedNotebook(to_notebook(assembled, outputs), tuple(items), status, assembled.notes)
+
+
+def derive_seed(hall: Hall, assembled: AssembledNotebook, student: str, room: str) -> int:
+    """Return the seed of a room: it can be computed again, and not be known without the course's secret."""
+    work = hashlib.sha256(
+        "\0".join(cell.source for cell in assembled.cells).encode("utf-8", "replace")
+    ).hexdigest()
+    text = f"{student}\x00{hall.assignment.id}\x00{assembled.name}\x00{work}\x00{room}"
+    return int.from_bytes(hmac.digest(hall.secret, text.encode("utf-8", "replace"), "sha256")[:6])
+
+
+def _run(sitting: Sitting, cell: AssembledCell) -> CellRun | None:
+    """Run a cell where it belongs."""
+    if cell.cell_type != "code":
+        return None
+    if cell.role is Role.TEST:
+        if _is_unprotected(cell):
+            return sitting.run_student(cell.trusted)
+        return sitting.run_test(_test_cell(cell))
+    run = sitting.run_student(cell.source) if cell.source.strip() else CellRun(good=True)
+    if cell.role is Role.INSTRUCTOR and cell.trusted.strip():
+        sitting.run_test(_test_cell(cell), remember=True)
+    return run
+
+
+def _test_cell(cell: AssembledCell) -> TestCell:
+    imports = {}
+    for statement in cell.solution_imports:
+        for alias in ast.walk(ast.parse(statement)):
+            if isinstance(alias, ast.alias) and alias.name != "*":
+                imports[alias.asname or alias.name.partition(".")[0]] = statement
+    quiet = bool(_HIDDEN.search(cell.trusted))
+    return TestCell(cell.trusted, cell.student_names, imports, quiet)
+
+
+def _is_unprotected(cell: AssembledCell) -> bool:
+    tags = cell.metadata.get("tags", ())
+    return STUDENT_ROOM_TAG in tags
+
+
+def _tell(run: CellRun) -> dict[str, Any]:
+    """Return the output that says which limit was hit, or what of ours failed."""
+    name = "Stopped" if run.message else "GraderFailure"
+    words = run.message or run.ours
+    return {"output_type": "error", "ename": name, "evalue": words, "traceback": [f"{name}: {words}"]}
+
+
+def _status(losses: list[str], items: Iterable[Item]) -> SubmissionStatus:
+    if any(item.status == "error" for item in items):
+        return "error"
+    return _LOST_STATUS.get(losses[0], "crashed") if losses else "graded"
+
+
+# --- marks -------------------------------------------------------------------------------------------------
+
+
+def _mark(notebook: str, cell: AssembledCell, run: CellRun | None) -> Item | None:
+    """Return the points of a graded cell; None for a cell that gives none."""
+    if cell.role is Role.QUIZ:
+        return _mark_quiz(notebook, cell)
+    if cell.role is Role.TEST and run is not None:
+        return _mark_test(notebook, cell, run)
+    return _mark_by_hand(notebook, cell) if _is_graded(cell) else None
+
+
+def _is_graded(cell: AssembledCell) -> bool:
+    settings = cell.metadata.get("nbgrader", {})
+    return bool(settings.get("grade") or settings.get("task"))
+
+
+def _kind(cell: AssembledCell) -> Kind:
+    kinds: dict[Role, Kind] = {Role.QUIZ: "quiz", Role.TEST: "code"}
+    return kinds.get(cell.role, "written")
+
+
+def _mark_quiz(notebook: str, cell: AssembledCell) -> Item:
+    question = cell.question
+    assert question is not None  # noqa: S101 - every quiz cell has one; for the type checker
+    mark = quiz.mark(question, quiz.read_answer(question, cell.source))
+    return Item(
+        id=cell.grade_id,
+        notebook=notebook,
+        kind="quiz",
+        title=question.title[:_TITLE_CHARACTERS],
+        status=mark.status,
+        score=mark.score,
+        max_score=mark.max_score,
+        visibility=question.visibility,
+        message=" ".join((mark.message, *mark.notes)).strip(),
+    )
+
+
+def _mark_by_hand(notebook: str, cell: AssembledCell) -> Item:
+    waits = cell.answered or cell.role is Role.TASK
+    return Item(
+        id=cell.grade_id,
+        notebook=notebook,
+        kind="written",
+        title=_title(cell),
+        status="skipped" if waits else "failed",
+        score=0.0,
+        max_score=cell.points,
+        message="A person grades this answer." if waits else "No answer was given.",
+        needs_review=waits,
+    )
+
+
+def _mark_test(notebook: str, cell: AssembledCell, run: CellRun) -> Item:
+    checks = _read_checks(run.report)
+    score, fault = _score(run, cell.points)
+    broken = bool(run.ours) or bool(fault) or any(check.status == "error" for check in checks)
+    status: Status = "partial"
+    if broken:
+        status = "error"
+    elif score >= cell.points:
+        status = "passed"
+    elif score == 0:
+        status = "failed"
+    failed = [check for check in checks if check.status in ("failed", "partial")]
+    settings = cell.metadata.get("fairmark")
+    visibility: Visibility = (
+        settings.get("visibility", "visible") if isinstance(settings, dict) else "visible"
+    )
+    return Item(
+        id=cell.grade_id,
+        notebook=notebook,
+        kind="code",
+        title=run.report["title"] if isinstance(run.report, dict) and "title" in run.report else _title(cell),
+        status=status,
+        score=score,
+        max_score=cell.points,
+        visibility=visibility,
+        message=_message(run, fault, failed, cell),
+        hint=failed[0].hint if failed else "",
+        needs_review=broken,
+        checks=checks,
+    )
+
+
+def _score(run: CellRun, points: float) -> tuple[float, str]:
+    """Return the points of a test cell, and the author's fault where its number is no number of points."""
+    if run.ours or not run.good:
+        return 0.0, ""
+    if run.score is None:
+        return points, ""
+    if math.isnan(run.score) or run.score < 0 or run.score > points * (1 + 1e-9):
+        return min(max(run.score, 0.0), points) if not math.isnan(run.score) else 0.0, (
+            f"the test gave {run.score:g} points of {points:g}; an author has to look at it"
+        )
+    return min(run.score, points), ""
+
+
+def _read_checks(report: Any) -> tuple[CheckResult, ...]:
+    if not isinstance(report, dict):
+        return ()
+    return tuple(CheckResult(**check) for check in report["checks"])
+
+
+def _message(run: CellRun, fault: str, failed: list[CheckResult], cell: AssembledCell) -> str:
+    if run.ours or fault:
+        return run.ours or fault
+    words = [run.message] if run.message else []
+    if not run.good:
+        words += [_first_error(run)]
+    if failed:
+        words.append(f"{len(failed)} of {len(_read_checks(run.report))} checks failed.")
+    if _is_unprotected(cell):
+        words.append("This test ran beside the student's code: it is not protected.")
+    return " ".join(word for word in words if word)
+
+
+def _first_error(run: CellRun) -> str:
+    for output in run.outputs:
+        if isinstance(output, dict) and output.get("output_type") == "error":
+            name, words = str(output.get("ename")), str(output.get("evalue"))
+            if name == "NotImplementedError":
+                return "Not answered yet."
+            return f"{name}: {words}"[:500] if words else name
+    return ""
+
+
+def _title(cell: AssembledCell) -> str:
+    """Return a cell's first heading or comment, else its grade_id."""
+    for line in cell.trusted.split("\n"):
+        text = line.lstrip("# ").strip()
+        if line.startswith("#") and text and "HIDDEN TESTS" not in text:
+            return text[:_TITLE_CHARACTERS]
+    return cell.grade_id
+
+
+# --- one submission ----------------------------------------------------------------------------------------
+
+
+def read_files(assignment: Assignment) -> dict[str, bytes]:
+    """Return the instructor's files beside the notebooks."""
+    folder = assignment.folder.absolute()
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in assignment.files}
+
+
+def grade_submission(hall: Hall, submission: Submission) -> Graded:
+    """Grade all notebooks of one submission.
+
+    What cannot be read is told in the result (status ``ungradable``); it never raises.
+
+    Raises
+    ------
+    GraderError
+        Where our own parts fail.
+    """
+    trusted = read_files(hall.assignment)
+    collected = collect_files(hall.course, hall.assignment, submission)
+    work = trusted | dict(collected.files)
+    notes = [*submission.notes, *collected.notes]
+    graded: dict[str, GradedNotebook] = {}
+    for source in hall.assignment.notebooks:
+        try:
+            graded[source.name] = _grade_one(hall, source, submission, work, trusted)
+        except Ungradable as error:
+            notes.append(f"{source.name}.ipynb: {error}")
+            graded[source.name] = ungradable_notebook(source, str(error))
+    return Graded(
+        build_result(hall, submission, graded, notes),
+        {name: notebook.node for name, notebook in graded.items()},
+    )
+
+
+def _grade_one(
+    hall: Hall,
+    source: SourceNotebook,
+    submission: Submission,
+    work: dict[str, bytes],
+    trusted: dict[str, bytes],
+) -> GradedNotebook:
+    if source.name not in submission.notebooks:
+        return ungradable_notebook(source, "The notebook was not handed in.")
+    handed = read_notebook(submission.folder / f"{source.name}.ipynb")
+    return grade_notebook(hall, assemble(source, handed), submission.student, work, trusted)
+
+
+def ungradable_notebook(source: SourceNotebook, reason: str) -> GradedNotebook:
+    """Return the result of a notebook that is missing or cannot be read: blank, without points."""
+    assembled = assemble(source, None)
+    items = tuple(
+        Item(
+            cell.grade_id,
+            assembled.name,
+            _kind(cell),
+            _title(cell),
+            "failed",
+            0.0,
+            cell.points,
+            message=reason,
+        )
+        for cell in assembled.cells
+        if _is_graded(cell)
+    )
+    return GradedNotebook(to_notebook(assembled), items, "ungradable", ())
+
+
+def build_result(
+    hall: Hall, submission: Submission, graded: dict[str, GradedNotebook], notes: Iterable[str]
+) -> SubmissionResult:
+    """Put a submission's notebooks together into its result."""
+    statuses = [notebook.status for notebook in graded.values()]
+    order: tuple[SubmissionStatus, ...] = ("error", "ungradable", "out_of_memory", "timeout", "crashed")
+    status: SubmissionStatus = next((status for status in order if status in statuses), "graded")
+    if status == "ungradable" and any(other != "ungradable" for other in statuses):
+        status = "graded"  # one notebook of several is missing or broken: the others were graded
+    timestamp = submission.timestamp
+    return SubmissionResult(
+        assignment=AssignmentStamp(hall.assignment.id, hall.assignment.sha256),
+        submission=SubmissionStamp(
+            submission.student, timestamp.isoformat() if timestamp else None, str(submission.folder)
+        ),
+        grader=stamp_grader(hall),
+        status=status,
+        items=tuple(item for notebook in graded.values() for item in notebook.items),
+        notes=tuple(
+            dict.fromkeys([*notes, *(note for notebook in graded.values() for note in notebook.notes)])
+        ),
+    )
+
+
+def stamp_grader(hall: Hall) -> GraderStamp:
+    """Return who grades: versions, sandbox, and the seed that all rooms' seeds are derived from."""
+    packages = sorted(f"{each.name}=={each.version}" for each in importlib.metadata.distributions())
+    return GraderStamp(
+        version=fairmark.__version__,
+        python=platform.python_version(),
+        packages_sha256=hashlib.sha256("\n".join(packages).encode()).hexdigest(),
+        seed=int.from_bytes(hashlib.sha256(hall.secret).digest()[:4]),
+        sandbox="bubblewrap",
+        graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

@@ -1,0 +1,309 @@
+"""nbgrader's plug points, which `fairmark.enable` sets in a course's configuration; no logic of their own."""
+
+from __future__ import annotations
+
+import re
+import weakref
+from datetime import UTC, datetime
+from glob import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import bleach
+from bleach.css_sanitizer import CSSSanitizer
+from jinja2 import pass_context
+from nbconvert.exporters import HTMLExporter, NotebookExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import Preprocessor
+from nbgrader import preprocessors as stock
+from traitlets import Bool
+
+from fairmark import quiz
+from fairmark.assembly import AssembledNotebook, assemble, read_questions, to_notebook
+from fairmark.course import Course, clear, find_oddities, read_notebook
+from fairmark.errors import AuthorError, Ungradable, UsageError
+from fairmark.gradebook import ensure_assignment, read_due_date, save_result
+from fairmark.results import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nbformat import NotebookNode
+
+    from fairmark.course import Assignment
+    from fairmark.grading import Graded, Hall
+
+
+def _course_of(converter: Any) -> Course:
+    """Return the course that one of nbgrader's converters works in."""
+    return Course(Path(converter.coursedir.root), converter.config, converter.coursedir)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# nbgrader generate_assignment
+
+
+class ClearSolutions(stock.ClearSolutions):  # type: ignore[misc]
+    """Blanks quiz questions as questions; leaves everything else to nbgrader."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Take solutions and keys out of a notebook."""
+        return clear(nb, resources, super().preprocess)
+
+
+class ReleaseExporter(NotebookExporter):
+    """Puts our `ClearSolutions` in place of nbgrader's, whatever list of preprocessors the course has set."""
+
+    def register_preprocessor(self, preprocessor: Any, enabled: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Take one of the course's preprocessors."""
+        ours = ClearSolutions if preprocessor is stock.ClearSolutions else preprocessor
+        return super().register_preprocessor(ours, enabled)  # type: ignore[no-untyped-call]
+
+
+# ---------------------------------------------------------------------------------------------------------
+# nbgrader autograde
+
+
+class SubmissionExporter(NotebookExporter):
+    """Reads what was handed in so that nothing of it can stop the batch, and gives the assembled notebook.
+
+    nbgrader makes one of these for a whole batch, before it touches the first submission: so here is also
+    where unsafe files are kept from it, and where the rooms live.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        self._converter: Any = self.parent
+        self.course = _course_of(self._converter)
+        self._halls: dict[str, Hall] = {}
+        self._graded: dict[tuple[str, str], Graded] = {}
+        self._keep_out_oddities()
+
+    def _keep_out_oddities(self) -> None:
+        """Let nbgrader neither follow links nor wait for pipes: it would copy whatever they lead to."""
+        ignored = []
+        for folder in tuple(self._converter.assignments):
+            odd = find_oddities(self.course, Path(folder))
+            if odd is None:
+                self.log.error(
+                    "%s is left out: it, or something in it, is a link or not what its name says.", folder
+                )
+                del self._converter.assignments[folder]
+            for path in odd or ():
+                self.log.warning("%s is left out: it is no ordinary file.", path)
+                ignored.append(escape(str(path)))
+        directory = self._converter.coursedir
+        directory.ignore = [*directory.ignore, *ignored]
+
+    def from_filename(
+        self, filename: str, resources: Any = None, **kwargs: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Return the assembled notebook for a submitted one."""
+        place = resources["nbgrader"]
+        source = self.hall(place["assignment"]).assignment.notebook(place["notebook"])
+        try:
+            assembled: AssembledNotebook = assemble(source, read_notebook(Path(filename)))
+        except Ungradable as error:
+            self.log.warning("%s: %s", filename, error)
+            assembled = assemble(source, None)
+        resources["metadata"] = {"name": source.name, "path": str(Path(filename).parent)}
+        return self.from_notebook_node(to_notebook(assembled), resources=resources, **kwargs)  # type: ignore[no-any-return, no-untyped-call]
+
+    def hall(self, assignment_id: str) -> Hall:
+        """Return where an assignment is graded."""
+        from fairmark.grading import Hall  # noqa: PLC0415 - the other plug points need no rooms
+
+        if assignment_id not in self._halls:
+            assignment = self.course.assignment(assignment_id)
+            ensure_assignment(self.course, assignment)
+            hall = self._halls[assignment_id] = Hall(self.course, assignment)
+            weakref.finalize(self, hall.close)
+        return self._halls[assignment_id]
+
+    def grade(self, student: str, assignment_id: str) -> Graded:
+        """Grade a whole submission; nbgrader asks for its notebooks one by one."""
+        from fairmark.grading import grade_submission  # noqa: PLC0415
+
+        if (student, assignment_id) not in self._graded:
+            found = self.course.submissions(assignment_id, (student,))
+            if not found:
+                raise Ungradable(f"The folder of {student!r} cannot be read.")
+            graded = grade_submission(self.hall(assignment_id), found[0])
+            self._graded = {(student, assignment_id): graded}
+        return self._graded[student, assignment_id]
+
+
+class GradeNotebook(stock.NbGraderPreprocessor):  # type: ignore[misc]
+    """Puts the graded notebook in the place of the assembled one."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:  # noqa: ARG002
+        """Grade the submission."""
+        place = resources["nbgrader"]
+        graded: Graded = self.parent.grade(place["student"], place["assignment"])
+        return graded.notebooks[place["notebook"]], resources
+
+
+class SaveGrades(stock.NbGraderPreprocessor):  # type: ignore[misc]
+    """Writes the result into the gradebook and beside the notebooks."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Save the submission's result."""
+        place = resources["nbgrader"]
+        course, assignment = self.parent.course, self.parent.hall(place["assignment"]).assignment
+        result = self.parent.grade(place["student"], assignment.id).result
+        save_result(course, assignment, result)
+        folder = course.autograded(place["student"], assignment.id)
+        (folder / "result.json").write_text(to_json(result), encoding="utf-8")
+        return nb, resources
+
+
+# ---------------------------------------------------------------------------------------------------------
+# nbgrader generate_feedback
+
+
+class FeedbackExporter(HTMLExporter):
+    """Keeps the result document, which may say more than the page, from being copied beside the page."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        directory = cast("Any", self.parent).coursedir
+        directory.ignore = [*directory.ignore, "result.json"]
+
+
+class HideTests(Preprocessor):
+    """Leaves hidden tests out of feedback pages."""
+
+    enabled = Bool(default_value=True).tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Put a comment in the place of each hidden region."""
+        marks = stock.ClearHiddenTests(config=_course_of(cast("Any", self.parent).parent).config)
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                cell.source = _hide_tests(cell.source, marks)
+        return nb, resources
+
+
+def _hide_tests(source: str, marks: stock.ClearHiddenTests) -> str:
+    lines = []
+    hidden = False
+    for line in source.split("\n"):
+        if marks.begin_test_delimeter in line:
+            hidden = True
+            indent = line[: len(line) - len(line.lstrip())]
+            lines.append(f"{indent}# (Tests that are not shown ran here.)")
+        elif marks.end_test_delimeter in line:
+            hidden = False
+        elif not hidden:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+class ExplainQuizzes(Preprocessor):
+    """Adds to each quiz question what was right, and why."""
+
+    enabled = Bool(default_value=True).tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        self._read: dict[str, tuple[Assignment, datetime | None]] = {}
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Explain a notebook's questions."""
+        place = resources["nbgrader"]
+        try:
+            assignment, due = self._read_assignment(place["assignment"])
+            questions = read_questions(assignment.notebook(place["notebook"]))
+        except (AuthorError, UsageError, KeyError) as error:
+            self.log.warning("Quiz questions are not explained: %s", error)
+            return nb, resources
+        for cell in nb.cells:
+            question = questions.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+            if question is not None and _may_explain(question, due):
+                mark = quiz.mark(question, quiz.read_answer(question, cell.source))
+                cell.source = f"{cell.source}\n\n---\n\n{quiz.explain(question, mark)}"
+        return nb, resources
+
+    def _read_assignment(self, assignment_id: str) -> tuple[Assignment, datetime | None]:
+        if assignment_id not in self._read:
+            course = _course_of(cast("Any", self.parent).parent)
+            due = read_due_date(course, assignment_id)
+            self._read[assignment_id] = course.assignment(assignment_id), due
+        return self._read[assignment_id]
+
+
+def _may_explain(question: quiz.Question, due: datetime | None) -> bool:
+    if question.visibility == "after_due_date":
+        return due is None or due <= datetime.now(UTC)
+    return question.visibility != "hidden"
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Pages: nothing that a student wrote may run in the browser of whoever reads it
+
+# fmt: off
+_TAGS = frozenset((
+    "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "details",
+    "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i",
+    "img", "input", "ins", "kbd", "li", "mark", "ol", "p", "pre", "s", "samp", "small", "span",
+    "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul",
+    "var",
+))
+# fmt: on
+# fmt: off
+_ATTRIBUTES = frozenset((
+    "align", "alt", "border", "class", "colspan", "dir", "height", "lang", "open", "rowspan", "scope",
+    "start", "style", "title", "valign", "width",
+))
+# fmt: on
+_PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
+
+
+def _keep_attribute(tag: str, name: str, value: str) -> bool:
+    if (tag, name) in {("a", "href"), ("img", "src")}:
+        # Browsers skip what is no letter before the colon.
+        embedded = re.sub(r"[^a-z:]", "", value.lower()).startswith("data:")
+        return not embedded or bool(tag == "img" and _PICTURE.fullmatch(value))
+    if tag == "input":
+        return name in ("checked", "class", "disabled") or (name, value) == ("type", "checkbox")
+    return name in _ATTRIBUTES or (name == "id" and tag[0] == "h")
+
+
+def clean_html(html: Any) -> str:
+    """Return HTML with everything taken out that could run, load or imitate the page around it."""
+    text = html.decode("utf-8", "replace") if isinstance(html, bytes) else str(html)
+    cleaned: str = bleach.clean(
+        text,
+        tags=_TAGS,
+        attributes=_keep_attribute,
+        protocols={"http", "https", "mailto", "data"},
+        css_sanitizer=CSSSanitizer(allowed_css_properties=_STYLES),
+    )
+    return cleaned
+
+
+# fmt: off
+_STYLES = frozenset((
+    "background-color", "border", "border-collapse", "border-color", "border-style", "border-width",
+    "color", "font-family", "font-size", "font-style", "font-weight", "height", "max-width", "padding",
+    "text-align", "text-decoration", "vertical-align", "white-space", "width",
+))
+# fmt: on
+
+
+class _Renderer(IPythonRenderer):
+    """nbconvert's, except that a picture that is not there costs the picture and not the page."""
+
+    def _embed_image_or_attachment(self, src: str) -> str:
+        name = src.removeprefix("attachment:")
+        if name != src and not self.attachments.get(name):
+            return ""
+        return str(super()._embed_image_or_attachment(src))
+
+
+@pass_context
+def render_markdown(context: Mapping[str, Any], source: str) -> str:
+    """Return Markdown as HTML in which nothing can run; a filter for nbconvert's templates."""
+    cell = context.get("cell") or {}
+    renderer = _Renderer(escape=False, attachments=cell.get("attachments", {}), exclude_anchor_links=True)
+    return clean_html(MarkdownWithMath(renderer=renderer).render(source))
