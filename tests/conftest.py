@@ -1,7 +1,11 @@
-"""Zygotes for the tests of rooms: started once, since starting takes a second."""
+"""What several test modules share: small courses, and zygotes, which take a second to start."""
+
+import shutil
 
 import pytest
+from courses import make_course, run_nbgrader
 
+from fairmark.course import open_course
 from fairmark.rooms.policy import MIB, Limits, Policy
 from fairmark.rooms.room import Zygote
 
@@ -28,3 +32,23 @@ def student_zygote():
 def examiner_zygote():
     with Zygote(Policy("examiner", LIMITS, preload=("import numpy as np",))) as zygote:
         yield zygote
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A course whose one notebook has a cell of each kind."""
+    return make_course(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory):
+    """A course folder with its release made by nbgrader's own command."""
+    course = make_course(tmp_path_factory.mktemp("generated"))
+    run_nbgrader(course.root, "generate_assignment", "ps1")
+    return course.root
+
+
+@pytest.fixture
+def released(generated, tmp_path):
+    """A course of one's own with that release."""
+    return open_course(shutil.copytree(generated, tmp_path / "course"))

@@ -445,3 +445,18 @@ def test_grading_keeps_no_inputs():
     """After grading nothing of the hidden inputs is left in the report."""
     report = _task().grade(lambda image: image)
     assert not any(isinstance(thing, np.ndarray) for thing in gc.get_referents(report, *report.checks))
+
+
+@pytest.mark.parametrize("answer", [None, "text", {"a": 1}])
+def test_a_result_that_a_check_cannot_go_on_with_is_no_fault_of_ours(answer):
+    """Whoever forgets ``return`` is told what came back, and nobody has to look."""
+    task = Task("Double", reference=lambda image: image * 2)
+
+    @task.check(points=1)
+    def keeps_the_shape(function):
+        """The shape is kept."""
+        assert function(np.ones((2, 3))).shape == (2, 3)
+
+    [check] = task.grade(lambda image: answer, seed=1).checks  # noqa: ARG005
+    assert check.status == "failed"
+    assert "gave back" in check.message

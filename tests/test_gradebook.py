@@ -11,6 +11,7 @@ from courses import answer, cells, check, make_course, markdown, notebook, quest
 from nbgrader.api import Gradebook
 
 from fairmark.assembly import assemble, to_notebook
+from fairmark.authoring import read_assignment
 from fairmark.course import open_course
 from fairmark.errors import GraderError, UsageError
 from fairmark.gradebook import ensure_assignment, read_due_date, read_scores, save_result
@@ -27,7 +28,7 @@ TASK = Item("draw", "numbers", "written", "Draw", "skipped", 0, 5, needs_review=
 def prepared(tmp_path_factory):
     """A course folder whose gradebook knows the assignment."""
     course = make_course(tmp_path_factory.mktemp("prepared"))
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     return course.root
 
 
@@ -48,7 +49,7 @@ def result(*items, student="ann", at=None):
 
 
 def save(course, *items, student="ann", at=None, text="def mean(numbers): return 1"):
-    assignment = course.assignment("ps1")
+    assignment = read_assignment(course, "ps1")
     (source,) = assignment.notebooks
     handed = assemble(source, notebook(answer(text)))
     write(course.autograded(student, "ps1") / "numbers.ipynb", to_notebook(handed))
@@ -82,7 +83,7 @@ def test_the_gradebook_is_made_although_alembic_is_not_on_the_path(tmp_path, mon
     """nbgrader calls a command that lies beside the interpreter; it is found there."""
     monkeypatch.setenv("PATH", "/usr/bin")
     course = make_course(tmp_path)
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     assert (tmp_path / "gradebook.db").exists()
     assert os.environ["PATH"] == "/usr/bin"
 
@@ -108,7 +109,7 @@ def test_the_gradebook_knows_what_nbgrader_would_have_written(course):
 def test_nothing_is_written_when_nothing_changed(course):
     """A second run leaves the file as it is."""
     before = (course.root / "gradebook.db").read_bytes()
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     assert (course.root / "gradebook.db").read_bytes() == before
 
 
@@ -118,7 +119,7 @@ def test_a_corrected_key_and_new_points_reach_the_gradebook_after_grading(course
     changed = cells()
     changed[5] = check("assert mean([1]) == 1", points=8)
     write(course.source("ps1") / "numbers.ipynb", notebook(*changed))
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     with opened(course) as book:
         assert book.find_grade_cell("mean-test", "numbers", "ps1").max_score == 8
     assert grade(course, "mean-test") == (2.5, None, False)
@@ -128,9 +129,9 @@ def test_cells_and_notebooks_may_come_and_go_before_anybody_is_graded(course):
     """Without submissions the gradebook simply follows the source."""
     write(course.source("ps1") / "numbers.ipynb", notebook(question()))
     write(course.source("ps1") / "more.ipynb", notebook(written()))
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     (course.source("ps1") / "numbers.ipynb").unlink()
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     with opened(course) as book:
         assert [row.name for row in book.find_assignment("ps1").notebooks] == ["more"]
 
@@ -144,7 +145,7 @@ def test_nbgraders_refusal_is_told_with_a_way_out(course, change):
     else:
         write(course.source("ps1") / "more.ipynb", notebook(written()))
     with pytest.raises(UsageError, match="nbgrader db assignment remove ps1"):
-        ensure_assignment(course, course.assignment("ps1"))
+        ensure_assignment(course, read_assignment(course, "ps1"))
 
 
 def test_scores_are_written_and_people_are_called_where_they_are_needed(course):
@@ -195,7 +196,7 @@ def test_untouched_answers_get_nbgraders_comment(course):
 def test_late_work_loses_what_the_course_says(tmp_path):
     """The penalty is nbgrader's own plug-in with the course's setting; an extension takes it back."""
     course = make_course(tmp_path, config='c.LateSubmissionPlugin.penalty_method = "zero"')
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     with opened(course) as book:
         book.update_or_create_assignment("ps1", duedate="2026-05-01 12:00:00 UTC")
     save(course, at="2026-05-01T14:00:01+02:00")
@@ -243,7 +244,7 @@ def test_a_locked_gradebook_is_our_failure_and_nothing_is_written(course):
 def test_students_are_added_unless_the_course_forbids_it(tmp_path):
     """``c.Autograde.create_student`` holds for us, too."""
     course = make_course(tmp_path, config="c.Autograde.create_student = False")
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     with pytest.raises(UsageError, match="no student 'ann'"):
         save(course)
 
@@ -267,6 +268,6 @@ def test_scores_are_sorted_by_student(course):
 def test_markdown_without_nbgrader_is_no_cell_of_the_gradebook(tmp_path):
     """Plain text has no row."""
     course = make_course(tmp_path, {"numbers": notebook(markdown("Text", "text"), question())})
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     with opened(course) as book:
         assert [cell.name for cell in book.find_notebook("numbers", "ps1").source_cells] == ["colours"]

@@ -73,7 +73,7 @@ def shared_data(tmp_path_factory):
     """Build the wheel, and give the folder that `pip install` would put into `share/jupyter`."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)  # noqa: S603
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(folder)
     (data,) = folder.glob("*.data/data/share/jupyter")
@@ -109,7 +109,7 @@ def lab(environment, tmp_path_factory):
     command = [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={folder}"]
     address = f"http://127.0.0.1:{port}"
     with (folder.parent / "jupyterlab.log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for(address + "/api/status", server)
         yield address, folder

@@ -15,9 +15,12 @@ from nbgrader.api import Gradebook
 from traitlets import import_item
 
 from fairmark.assembly import assemble, to_notebook
-from fairmark.course import faults_of_release, open_course
+from fairmark.authoring import read_assignment
+from fairmark.course import open_course
+from fairmark.faults import faults_of_release
 from fairmark.gradebook import ensure_assignment, read_scores, save_result
-from fairmark.preprocessors import clean_html, render_markdown
+from fairmark.outputs import clean_html
+from fairmark.preprocessors import render_markdown
 from fairmark.results import AssignmentStamp, GraderStamp, Item, SubmissionResult, SubmissionStamp
 
 GOOD = "def mean(numbers):\n    return sum(numbers) / len(numbers)"
@@ -68,14 +71,14 @@ def test_generate_assignment_blanks_quizzes(tmp_path, config):
     """The command gives students the question, whatever list of preprocessors the course has set and when."""
     course = make_course(tmp_path, config=config)
     run_nbgrader(tmp_path, "generate_assignment", "ps1")
-    assert faults_of_release(course, course.assignment("ps1"), course.release("ps1")) == ()
+    assert faults_of_release(course, read_assignment(course, "ps1"), course.release("ps1")) == ()
     release = nbformat.read(course.release("ps1") / "numbers.ipynb", as_version=4)
     quiz = release.cells[6]
     assert quiz.source.startswith("**Which of these is not a colour?**")
     assert quiz.metadata.fairmark.kind == "one"
     with Gradebook(course.db_url) as book:
         before = {cell.name: cell.checksum for cell in book.find_notebook("numbers", "ps1").source_cells}
-    ensure_assignment(course, course.assignment("ps1"))
+    ensure_assignment(course, read_assignment(course, "ps1"))
     with Gradebook(course.db_url) as book:
         assert {
             cell.name: cell.checksum for cell in book.find_notebook("numbers", "ps1").source_cells
@@ -227,7 +230,7 @@ def test_explanations_wait_for_their_time(tmp_path, visibility, due, shown):
     quiz = question()
     quiz.metadata["fairmark"] = {"visibility": visibility}
     course = make_course(tmp_path, {"numbers": notebook(quiz)})
-    assignment = course.assignment("ps1")
+    assignment = read_assignment(course, "ps1")
     ensure_assignment(course, assignment)
     with Gradebook(course.db_url, "numbers") as book:
         book.update_or_create_assignment("ps1", duedate=due)

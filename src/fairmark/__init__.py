@@ -46,5 +46,5 @@ def enable(config: Any) -> None:
     config.HTMLExporter.filters = {
         **config.HTMLExporter.get("filters", {}),
         "markdown2html": f"{_PLUGS}.render_markdown",
-        "clean_html": f"{_PLUGS}.clean_html",
+        "clean_html": f"{_PLUGS}.clean_page",
     }

@@ -6,8 +6,10 @@ and does not stop the others.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 import traceback
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -16,11 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fairmark.course import Course, collect_files, open_course
+from fairmark.authoring import read_assignment
+from fairmark.course import Course, open_course
 from fairmark.errors import GraderError, SandboxError, UsageError
 from fairmark.gradebook import ensure_assignment, save_result
 from fairmark.grading import Hall, grade_submission, read_files
+from fairmark.intake import collect_files, find_submissions, is_active
 from fairmark.results import to_json
+from fairmark.rooms.linux import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,14 +85,15 @@ def _grade_in_worker(root: Path, assignment_id: str, submission: Submission) -> 
     if known:
         return _grade(known[0], submission)
     course = open_course(root)
-    return _grade(_hall(course, course.assignment(assignment_id)), submission)
+    return _grade(_hall(course, read_assignment(course, assignment_id)), submission)
 
 
 def _grade(hall: Hall, submission: Submission) -> _Written:
     import nbformat  # noqa: PLC0415 - a worker that was not forked has to pay for it itself
 
     graded = grade_submission(hall, submission)
-    files = read_files(hall.assignment) | dict(collect_files(hall.course, hall.assignment, submission).files)
+    handed = collect_files(hall.course, hall.assignment, submission).files
+    files = read_files(hall.assignment) | {name: data for name, data in handed if not is_active(name)}
     texts = {
         name: nbformat.writes(node, version=nbformat.NO_CONVERT) for name, node in graded.notebooks.items()
     }
@@ -122,8 +128,8 @@ def grade_assignment(
     SandboxError
         Where no room can be built on this machine: then nothing is written.
     """
-    assignment = course.assignment(assignment_id)
-    submissions = course.submissions(assignment_id, students)
+    assignment = read_assignment(course, assignment_id)
+    submissions = find_submissions(course, assignment_id, students)
     missing = sorted(set(students) - {submission.student for submission in submissions})
     if missing:
         raise UsageError(f"Nothing was handed in for {assignment_id!r} by: {', '.join(missing)}.")
@@ -172,11 +178,14 @@ def _grade_all(
 
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
-    pool = ProcessPoolExecutor(workers)
+    # A worker whose grader was killed would go on for nobody.
+    pool = ProcessPoolExecutor(workers, initializer=end_with_parent, initargs=(signal.SIGKILL,))
     try:
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
+        for worker in multiprocessing.active_children():  # or Python would wait for what they are at
+            worker.kill()
         raise
     pool.shutdown()
 

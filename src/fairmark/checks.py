@@ -348,8 +348,23 @@ class Task:
         except GraderError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever else happens here is our own fault
+            odd = self._find_odd_result(recorder.calls)
+            if odd or getattr(error, "_fairmark_of_student", False):  # set by what stands for their objects
+                words = odd or f"What your function gave back cannot be used as an image: {error}"[:300]
+                return _Outcome(check, "failed", words, tuple(recorder.calls))
             return _Outcome(check, "error", _describe_own_error(error), tuple(recorder.calls))
         return _Outcome(check, "passed", "", tuple(recorder.calls))
+
+    def _find_odd_result(self, calls: list[Call]) -> str:
+        """Tell which result is of a kind that a check could not go on with: the student's fault, not ours."""
+        for call in calls:
+            if call.raised or is_array(call.result):
+                continue
+            expected = self.reference(*copy.deepcopy(call.arguments), **copy.deepcopy(call.named))
+            if is_array(expected) or type(expected) is not type(call.result):
+                given, wanted = class_name(call.result), class_name(expected)
+                return f"Your function gave back a value of class {given}; {wanted} was expected."
+        return ""
 
     def _diagnose(self, outcomes: list[_Outcome]) -> list[str]:
         """Name for each failed check the mistake whose results are the student's, or nothing.

@@ -150,9 +150,10 @@ def show_release(course: Course, release: Release) -> None:
 def _grade(options: argparse.Namespace) -> int:
     from fairmark.batch import grade_assignment  # noqa: PLC0415
     from fairmark.course import open_course  # noqa: PLC0415
+    from fairmark.intake import find_submissions  # noqa: PLC0415
 
     course = open_course(options.course)
-    number = len(course.submissions(options.assignment, options.student))
+    number = len(find_submissions(course, options.assignment, options.student))
     with show_progress(options.assignment, number) as tell:
         batch = grade_assignment(
             course, options.assignment, tuple(options.student), workers=options.workers, tell=tell
@@ -239,6 +240,7 @@ def _remark(result: SubmissionResult) -> str:
 
 def _demo(options: argparse.Namespace) -> int:
     from fairmark import demo  # noqa: PLC0415
+    from fairmark.intake import find_submissions  # noqa: PLC0415
 
     recipes = demo.read_class(options.course)
     course = demo.set_up(options.course, options.folder)
@@ -251,7 +253,7 @@ def _demo(options: argparse.Namespace) -> int:
     console.rule("[bold]3. Grade, student code and tests in separate rooms")
     batches = []
     for assignment in course.assignments():
-        with show_progress(assignment, len(course.submissions(assignment))) as tell:
+        with show_progress(assignment, len(find_submissions(course, assignment))) as tell:
             batches.append(demo.grade(course, assignment, tell))
     show_class(recipes, batches)
     console.rule("[bold]4. Feedback")

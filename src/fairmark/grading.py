@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import hmac
 import importlib.metadata
@@ -16,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import fairmark
 from fairmark import quiz
-from fairmark.assembly import AssembledCell, AssembledNotebook, Role, assemble, to_notebook
-from fairmark.course import collect_files, read_notebook
+from fairmark.assembly import AssembledCell, AssembledNotebook, assemble, to_notebook
 from fairmark.errors import Ungradable
+from fairmark.intake import collect_files, read_notebook
+from fairmark.names import find_imports
 from fairmark.outputs import clean_outputs
 from fairmark.results import (
     AssignmentStamp,
@@ -30,10 +30,11 @@ from fairmark.results import (
 )
 from fairmark.rooms.policy import Limits, Mount, Policy
 from fairmark.rooms.room import Zygote
+from fairmark.seating import Role
 from fairmark.sitting import CellRun, Sitting, TestCell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from nbformat import NotebookNode
 
@@ -90,12 +91,15 @@ class Hall:
         """
         if self._zygotes is None:
             limits = _read_limits(self.course)
-            student = Zygote(Policy("student", limits, preload=_preload(self.assignment, tests=False)))
+            secret = (str(self.course.root),)
             trusted = self.course.root / "autograder"
             mounts = (Mount(str(trusted), f"{_COURSE_INSIDE}/autograder"),) if trusted.is_dir() else ()
-            preload = _preload(self.assignment, tests=True)
+            preload, preload_tests = (_preload(self.assignment, tests=tests) for tests in (False, True))
+            student = Zygote(Policy("student", limits, preload=preload, secret=secret))
             try:
-                examiner = Zygote(Policy("examiner", limits, mounts, preload, (_COURSE_INSIDE,)))
+                examiner = Zygote(
+                    Policy("examiner", limits, mounts, preload_tests, (_COURSE_INSIDE,), secret)
+                )
             except BaseException:
                 student.close()
                 raise
@@ -127,18 +131,6 @@ def _read_limits(course: Course) -> Limits:
     )
 
 
-def _import_statements(source: str) -> Iterator[str]:
-    """Yield the import statements at the top level of a cell's code."""
-    code = "\n".join(line for line in source.split("\n") if not line.lstrip().startswith(("%", "!", "?")))
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError):
-        return
-    for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield ast.unparse(node)
-
-
 def _preload(assignment: Assignment, *, tests: bool) -> tuple[str, ...]:
     """Return what a zygote imports: what the instructor's cells import; a student's zygote holds no test."""
     statements: dict[str, None] = {}
@@ -146,7 +138,7 @@ def _preload(assignment: Assignment, *, tests: bool) -> tuple[str, ...]:
         for cell in notebook.node.cells:
             is_test = cell.metadata.get("nbgrader", {}).get("grade", False)
             if cell.cell_type == "code" and (tests or not is_test):
-                statements.update(dict.fromkeys(_import_statements(cell.source)))
+                statements.update(dict.fromkeys(find_imports(cell.source)))
     return tuple(statements)
 
 
@@ -214,13 +206,8 @@ def _run(sitting: Sitting, cell: AssembledCell) -> CellRun | None:
 
 
 def _test_cell(cell: AssembledCell) -> TestCell:
-    imports = {}
-    for statement in cell.solution_imports:
-        for alias in ast.walk(ast.parse(statement)):
-            if isinstance(alias, ast.alias) and alias.name != "*":
-                imports[alias.asname or alias.name.partition(".")[0]] = statement
     quiet = bool(_HIDDEN.search(cell.trusted))
-    return TestCell(cell.trusted, cell.student_names, imports, quiet)
+    return TestCell(cell.trusted, cell.student_names, cell.instructor_names, cell.solution_imports, quiet)
 
 
 def _is_unprotected(cell: AssembledCell) -> bool:
@@ -276,7 +263,7 @@ def _mark_quiz(notebook: str, cell: AssembledCell) -> Item:
         score=mark.score,
         max_score=mark.max_score,
         visibility=question.visibility,
-        message=" ".join((mark.message, *mark.notes)).strip(),
+        message=" ".join((mark.message, *cell.remarks)).strip(),
     )
 
 
@@ -422,7 +409,7 @@ def _grade_one(
     trusted: dict[str, bytes],
 ) -> GradedNotebook:
     if source.name not in submission.notebooks:
-        return ungradable_notebook(source, "The notebook was not handed in.")
+        raise Ungradable("it was not handed in.")
     handed = read_notebook(submission.folder / f"{source.name}.ipynb")
     return grade_notebook(hall, assemble(source, handed), submission.student, work, trusted)
 
@@ -451,11 +438,11 @@ def build_result(
     hall: Hall, submission: Submission, graded: dict[str, GradedNotebook], notes: Iterable[str]
 ) -> SubmissionResult:
     """Put a submission's notebooks together into its result."""
-    statuses = [notebook.status for notebook in graded.values()]
-    order: tuple[SubmissionStatus, ...] = ("error", "ungradable", "out_of_memory", "timeout", "crashed")
-    status: SubmissionStatus = next((status for status in order if status in statuses), "graded")
-    if status == "ungradable" and any(other != "ungradable" for other in statuses):
-        status = "graded"  # one notebook of several is missing or broken: the others were graded
+    statuses = {notebook.status for notebook in graded.values()}
+    # One notebook of several that is missing or broken is told in the notes: the others were graded.
+    telling = statuses if statuses == {"ungradable"} else statuses - {"ungradable"}
+    order: tuple[SubmissionStatus, ...] = ("error", "out_of_memory", "timeout", "crashed", "ungradable")
+    status: SubmissionStatus = next((status for status in order if status in telling), "graded")
     timestamp = submission.timestamp
     return SubmissionResult(
         assignment=AssignmentStamp(hall.assignment.id, hall.assignment.sha256),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -13,65 +14,76 @@ _MAX_TEXT = 2**20
 _TEXTS = ("text/plain", "text/markdown", "text/latex")
 _PICTURES = ("image/png", "image/jpeg", "image/gif")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-# What a data frame, a styled table or a report needs; no address, no script, no form.
-_TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "b",
-        "blockquote",
-        "br",
-        "caption",
-        "code",
-        "col",
-        "colgroup",
-        "dd",
-        "del",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "figcaption",
-        "figure",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "li",
-        "mark",
-        "ol",
-        "p",
-        "pre",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "u",
-        "ul",
-        "var",
-    ]
-)
-_ATTRIBUTES = {"*": {"class", "title"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}}
+# What lecture text, a data frame or a report needs: no script, no form, no frame.
+# fmt: off
+_TAGS = {
+    "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "details", "div",
+    "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "input",
+    "ins", "kbd", "li", "mark", "ol", "p", "pre", "s", "samp", "small", "span", "strong", "sub", "summary",
+    "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var",
+}
+_STYLES = {
+    "background-color", "border", "border-collapse", "border-color", "border-style", "border-width", "color",
+    "font-family", "font-size", "font-style", "font-weight", "height", "max-width", "padding", "text-align",
+    "text-decoration", "vertical-align", "white-space", "width",
+}
+_ATTRIBUTES = {
+    "*": {"align", "border", "class", "dir", "height", "lang", "style", "title", "valign", "width"},
+    "a": {"href"}, "details": {"open"}, "img": {"alt", "src"}, "input": {"checked", "disabled", "type"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"},
+    **{f"h{level}": {"id"} for level in range(1, 7)},
+}
+# fmt: on
+_SCHEMES = {"http", "https", "mailto", "data"}
+_LEADS_OUT = re.compile(r"(https?:|mailto:|#)", re.IGNORECASE)
+_EMBEDDED = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
+_BESIDE = re.compile(r"[\w./ %-]+", re.ASCII)
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_EMPTY_TAGS = frozenset(("br", "hr", "img", "col", "input", "wbr", "meta", "link"))
+# Cleaning takes time that grows with the square of the nesting.
+MAX_HTML = 500_000
+MAX_NESTING = 100
 
 
-def clean_html(html: str) -> str:
-    """Return `html` with nothing left in it that runs, loads or leads anywhere."""
-    return nh3.clean(html, tags=set(_TAGS), attributes=_ATTRIBUTES, url_schemes=set(), link_rel=None)
+def clean_html(markup: str) -> str:
+    """Return HTML with nothing left in it that runs, submits, or loads from elsewhere.
+
+    Pictures are embedded ones, or files beside the page; links lead to the web, or to a place on the page.
+    What is too long or nested too deeply to be cleaned quickly is shown as text.
+    """
+    if len(markup) > MAX_HTML or _nesting(markup) > MAX_NESTING:
+        return f"<pre>{html.escape(markup[:10_000])}</pre>"
+    return nh3.clean(
+        markup,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_filter_attribute,
+        url_schemes=_SCHEMES,
+        filter_style_properties=_STYLES,
+        link_rel="noopener noreferrer",
+    )
+
+
+def _filter_attribute(_tag: str, name: str, value: str) -> str | None:
+    if name == "href":
+        return value if _LEADS_OUT.match(value) else None
+    if name == "type":  # the boxes of a task list
+        return value if value == "checkbox" else None
+    if name == "src":
+        beside = _BESIDE.fullmatch(value) and not value.startswith("/")
+        return value if beside or _EMBEDDED.fullmatch(value) else None
+    return value
+
+
+def _nesting(markup: str) -> int:
+    """Return how deeply tags are nested at most, counted generously."""
+    depth = deepest = 0
+    for closing, name in _TAG.findall(markup):
+        if name.lower() not in _EMPTY_TAGS:
+            depth += -1 if closing else 1
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def _text(value: object) -> str:
@@ -97,9 +109,9 @@ def _clean_data(data: object) -> dict[str, str]:
 
 
 def _clean(output: dict[str, Any]) -> dict[str, Any] | None:
-    kind = output.get("output_type")
+    kind = _text(output.get("output_type"))
     if kind == "stream":
-        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        name = "stderr" if _text(output.get("name")) == "stderr" else "stdout"
         return {"output_type": "stream", "name": name, "text": _text(output.get("text"))}
     if kind == "error":
         lines = output.get("traceback")
@@ -113,7 +125,7 @@ def _clean(output: dict[str, Any]) -> dict[str, Any] | None:
         data = _clean_data(output.get("data"))
         if not data:  # nothing of it can be shown
             return None
-        clean = {"output_type": kind, "data": data, "metadata": {}}
+        clean: dict[str, Any] = {"output_type": kind, "data": data, "metadata": {}}
         if kind == "execute_result":
             count = output.get("execution_count")
             clean["execution_count"] = count if type(count) is int and 0 <= count < 10**6 else None

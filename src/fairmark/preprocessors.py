@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import weakref
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import bleach
-from bleach.css_sanitizer import CSSSanitizer
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter, NotebookExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -20,9 +17,12 @@ from traitlets import Bool
 
 from fairmark import quiz
 from fairmark.assembly import AssembledNotebook, assemble, read_questions, to_notebook
-from fairmark.course import Course, clear, find_oddities, read_notebook
+from fairmark.authoring import clear, read_assignment
+from fairmark.course import Course
 from fairmark.errors import AuthorError, Ungradable, UsageError
 from fairmark.gradebook import ensure_assignment, read_due_date, save_result
+from fairmark.intake import find_oddities, find_submissions, read_notebook
+from fairmark.outputs import clean_html
 from fairmark.results import to_json
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class SubmissionExporter(NotebookExporter):
         from fairmark.grading import Hall  # noqa: PLC0415 - the other plug points need no rooms
 
         if assignment_id not in self._halls:
-            assignment = self.course.assignment(assignment_id)
+            assignment = read_assignment(self.course, assignment_id)
             ensure_assignment(self.course, assignment)
             hall = self._halls[assignment_id] = Hall(self.course, assignment)
             weakref.finalize(self, hall.close)
@@ -125,7 +125,7 @@ class SubmissionExporter(NotebookExporter):
         from fairmark.grading import grade_submission  # noqa: PLC0415
 
         if (student, assignment_id) not in self._graded:
-            found = self.course.submissions(assignment_id, (student,))
+            found = find_submissions(self.course, assignment_id, (student,))
             if not found:
                 raise Ungradable(f"The folder of {student!r} cannot be read.")
             graded = grade_submission(self.hall(assignment_id), found[0])
@@ -179,8 +179,11 @@ class HideTests(Preprocessor):
         """Put a comment in the place of each hidden region."""
         marks = stock.ClearHiddenTests(config=_course_of(cast("Any", self.parent).parent).config)
         for cell in nb.cells:
-            if cell.cell_type == "code":
+            if cell.cell_type == "code" and marks.begin_test_delimeter in cell.source:
                 cell.source = _hide_tests(cell.source, marks)
+                for output in cell.outputs:
+                    if output.output_type == "error":  # its traceback shows the lines around
+                        output.traceback = [f"{output.ename}: {output.evalue}"]
         return nb, resources
 
 
@@ -228,7 +231,7 @@ class ExplainQuizzes(Preprocessor):
         if assignment_id not in self._read:
             course = _course_of(cast("Any", self.parent).parent)
             due = read_due_date(course, assignment_id)
-            self._read[assignment_id] = course.assignment(assignment_id), due
+            self._read[assignment_id] = read_assignment(course, assignment_id), due
         return self._read[assignment_id]
 
 
@@ -241,54 +244,12 @@ def _may_explain(question: quiz.Question, due: datetime | None) -> bool:
 # ---------------------------------------------------------------------------------------------------------
 # Pages: nothing that a student wrote may run in the browser of whoever reads it
 
-# fmt: off
-_TAGS = frozenset((
-    "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "details",
-    "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i",
-    "img", "input", "ins", "kbd", "li", "mark", "ol", "p", "pre", "s", "samp", "small", "span",
-    "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul",
-    "var",
-))
-# fmt: on
-# fmt: off
-_ATTRIBUTES = frozenset((
-    "align", "alt", "border", "class", "colspan", "dir", "height", "lang", "open", "rowspan", "scope",
-    "start", "style", "title", "valign", "width",
-))
-# fmt: on
-_PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
+MAX_MARKDOWN = 20_000
 
 
-def _keep_attribute(tag: str, name: str, value: str) -> bool:
-    if (tag, name) in {("a", "href"), ("img", "src")}:
-        # Browsers skip what is no letter before the colon.
-        embedded = re.sub(r"[^a-z:]", "", value.lower()).startswith("data:")
-        return not embedded or bool(tag == "img" and _PICTURE.fullmatch(value))
-    if tag == "input":
-        return name in ("checked", "class", "disabled") or (name, value) == ("type", "checkbox")
-    return name in _ATTRIBUTES or (name == "id" and tag[0] == "h")
-
-
-def clean_html(html: Any) -> str:
-    """Return HTML with everything taken out that could run, load or imitate the page around it."""
-    text = html.decode("utf-8", "replace") if isinstance(html, bytes) else str(html)
-    cleaned: str = bleach.clean(
-        text,
-        tags=_TAGS,
-        attributes=_keep_attribute,
-        protocols={"http", "https", "mailto", "data"},
-        css_sanitizer=CSSSanitizer(allowed_css_properties=_STYLES),
-    )
-    return cleaned
-
-
-# fmt: off
-_STYLES = frozenset((
-    "background-color", "border", "border-collapse", "border-color", "border-style", "border-width",
-    "color", "font-family", "font-size", "font-style", "font-weight", "height", "max-width", "padding",
-    "text-align", "text-decoration", "vertical-align", "white-space", "width",
-))
-# fmt: on
+def clean_page(markup: Any) -> str:
+    """Return what a template shows of a cell with nothing in it that runs; a filter for its HTML."""
+    return clean_html(markup.decode("utf-8", "replace") if isinstance(markup, bytes) else str(markup))
 
 
 class _Renderer(IPythonRenderer):
@@ -305,5 +266,7 @@ class _Renderer(IPythonRenderer):
 def render_markdown(context: Mapping[str, Any], source: str) -> str:
     """Return Markdown as HTML in which nothing can run; a filter for nbconvert's templates."""
     cell = context.get("cell") or {}
+    if len(source) > MAX_MARKDOWN:  # some texts take a time that grows with the square of their length
+        source = source[:MAX_MARKDOWN] + "\n\n[The rest is left out: the text is too long.]"
     renderer = _Renderer(escape=False, attachments=cell.get("attachments", {}), exclude_anchor_links=True)
     return clean_html(MarkdownWithMath(renderer=renderer).render(source))

@@ -89,15 +89,17 @@ class Link:
             elif message[0] == "stopped":
                 raise StudentStopped(str(message[1]))
             elif message[0] == "answer":
-                return self._read_answer(message, tree, body, value)
+                return self._read_answer(message, tree, body, question, value)
             else:
                 raise WireError(f"unexpected message {str(message[0])[:20]}")
 
-    def _read_answer(self, message: list[Any], tree: Any, body: bytes, value: tuple[Any, ...]) -> Any:
+    def _read_answer(
+        self, message: list[Any], tree: Any, body: bytes, question: str, value: tuple[Any, ...]
+    ) -> Any:
         try:
             answer = unpack_value(tree, body, self.resolve)
             if message[1] is not True:
-                raise _to_exception(answer)
+                raise _to_exception(answer, of_next=question == "convert" and value[0] == "next")
             result, changed, printed = answer
             changed, printed = dict(changed), str(printed)
         except (WireError, TypeError, ValueError) as error:
@@ -134,8 +136,11 @@ def _is_importable(value: object, module: str | None, name: str | None) -> bool:
     return found is value
 
 
-def _to_exception(description: Any) -> Exception:
-    """Build the exception that the student's code raised from its description as plain data."""
+def _to_exception(description: Any, *, of_next: bool) -> Exception:
+    """Build the exception that the student's code raised from its description as plain data.
+
+    ``StopIteration`` is one only for `next`: elsewhere it would end a loop of the test's.
+    """
     if not isinstance(description, dict):
         return StudentError("the student's code failed")
     words = {key: str(description.get(key, "")) for key in ("class", "builtin", "message", "traceback")}
@@ -150,7 +155,7 @@ def _to_exception(description: Any) -> Exception:
                 if issubclass(kind, ValueError)
                 else StudentError(words["message"])
             )
-    elif words["builtin"] == "StopIteration":
+    elif words["builtin"] == "StopIteration" and of_next:
         error = StopIteration()
     else:
         error = StudentError(f"{words['class']}: {words['message']}")
@@ -195,6 +200,7 @@ class StandIn:
     """
 
     __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None  # numpy's operators leave it alone
     __eq__ = _incomparable("__eq__")
     __ne__ = _incomparable("__ne__")
     __lt__ = _incomparable("__lt__")
@@ -208,11 +214,19 @@ class StandIn:
         object.__setattr__(self, "_name", name)
         object.__setattr__(self, "__name__", name)
 
+    def __copy__(self) -> StandIn:
+        return self
+
+    def __deepcopy__(self, _: Any) -> StandIn:
+        return self
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
         return _ask(self, "call", args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__annotations__":
+        # What IPython and our own shell look for is never the student's to give.
+        hooks = ("_repr_", "_ipython_", "_fairmark_")
+        if name.startswith(hooks) or (name.startswith("__") and name != "__annotations__"):
             raise AttributeError(name)
         return _ask(self, "get", name)
 
@@ -279,9 +293,14 @@ def _plain(value: Any, kind: type[_Kind]) -> _Kind:
 
 def _forward(name: str, *, reflected: bool = False) -> Callable[..., Any]:
     def operate(self: StandIn, *others: Any) -> Any:
+        if not all(isinstance(other, StandIn) for other in others):
+            # The operand is the test's, and may be what is expected: the student's operator must not see it.
+            kind = object.__getattribute__(self, "_name")
+            raise TypeError(
+                f"there is no arithmetic with an object of the student's ({kind}): use plain parts"
+            )
         link: Link = object.__getattribute__(self, "_link")
-        operands = (*others, self) if reflected else (self, *others)
-        return link.ask("operate", name, *operands)
+        return link.ask("operate", name, *((*others, self) if reflected else (self, *others)))
 
     return operate
 
@@ -295,27 +314,34 @@ for _name in OPERATORS:
 class Names(dict[str, Any]):
     """The global names of the examiner's cells.
 
-    A name that an instructor's cell bound is the instructor's; a name that the instructor's own solution
-    binds, and any other free name, is looked up in the student's room. No student's name hides a builtin,
-    unless the instructor's solution binds that name.
+    A name that an instructor's cell binds is the instructor's, even where that cell has failed and it is not
+    bound; a name that the instructor's own solution binds, and any other free name, is looked up in the
+    student's room. No student's name hides a builtin, unless the instructor's solution binds that name.
     """
 
     def __init__(self, link: Link) -> None:
         super().__init__()
         self.link = link
         self.students: frozenset[str] = frozenset()
+        self.instructors: frozenset[str] = frozenset()
         self.imports: dict[str, str] = {}
-        self.taken: set[str] = set()  # names of the student's that this cell has rebound or deleted
+        self.own: set[str] = set()  # names of the student's that this cell has bound itself
+        self.carries = True  # the student's room does not run this cell: what it does to names must cross
+        self.unbound = ""  # the last name of the instructor's that was asked for and not there
         self.cache: tuple[int, dict[str, Any]] = (0, {})
 
-    def begin(self, students: frozenset[str], imports: dict[str, str]) -> None:
-        """Start a cell: `students` come from the student's room, `imports` are the solution's own."""
-        self.students, self.imports = students, imports
-        self.taken.clear()
+    def begin(self, cell: dict[str, Any]) -> None:
+        """Start a cell: tell whose the names are, and which statements the solution's imports are."""
+        for name in self.own & (self.students if self.carries else set()):
+            self.pop(name, None)  # what a test bound to a name of the student's ends with the test
+        self.own.clear()
+        self.students, self.instructors = cell["students"], cell["instructors"]
+        self.imports, self.carries = cell["imports"], cell["carries"]
+        self.unbound = ""
         self.cache = (0, {})
 
     def __getitem__(self, name: str) -> Any:
-        if name in self.students:
+        if name in self.students and name not in self.own:
             return self._look_up(name)
         return super().__getitem__(name)
 
@@ -325,20 +351,28 @@ class Names(dict[str, Any]):
         if name in self.imports:
             exec(self.imports[name], self)  # noqa: S102 - an import statement of the instructor's
             return super().__getitem__(name)
+        if name in self.instructors:
+            self.unbound = name
+            raise KeyError(name)
         return self._look_up(name)
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name in self.students:
-            self.link.ask("bind", name, value)
-            self.cache = (0, {})
-        else:
-            super().__setitem__(name, value)
+            # From here to its end the cell reads its own value: never what the student's room says of it.
+            self.own.add(name)
+            # A function takes the place of the student's in their room, too. Other values stay here: a test's
+            # own counters and expected values may bear names that the reference solution uses as well.
+            if self.carries and callable(value):
+                self.link.ask("bind", name, value)
+                self.cache = (0, {})
+        super().__setitem__(name, value)
 
     def __delitem__(self, name: str) -> None:
         if name in self.students or (not super().__contains__(name) and not name.startswith("__")):
             self._look_up(name)  # a name that is not there cannot be deleted
             self.link.ask("unbind", name)
             self.students |= {name}  # until the cell ends: what puts it back has to cross, too
+            self.own.discard(name)
             self.cache = (0, {})
         else:
             super().__delitem__(name)
@@ -383,8 +417,9 @@ class ExaminerDesk(Desk):
             self._run(cell)
 
     def _run(self, cell: dict[str, Any]) -> None:
+        self.link.callables.clear()  # a function that knows the answers must not outlive its test
         place_files(HOME, cell["files"], self.kept)
-        self.names.begin(cell["students"], cell["imports"])
+        self.names.begin(cell)
         good, outputs = self.run_cell(cell["source"])
         score, report = _read_value(self.shell.last_value)
         verdict = {
@@ -393,18 +428,25 @@ class ExaminerDesk(Desk):
             ],
             "score": score,
             "report": report,
-            "ours": "" if good else _blame(self.error),
+            "ours": "" if good else _blame(self.error, started=self.started),
+            "unbound": self.names.unbound if isinstance(self.error, NameError) else "",
         }
-        self.channel.send(pack_frame(["ran", good], verdict))
+        try:
+            frame = pack_frame(["ran", good], verdict)
+        except WireError as error:
+            frame = pack_frame(["ran", False], verdict | {"outputs": [], "report": None, "ours": str(error)})
+        self.channel.send(frame)
 
 
-def _blame(error: BaseException | None) -> str:
+def _blame(error: BaseException | None, *, started: bool) -> str:
     """Return words where a test failed by our own or the author's fault, whatever the student did."""
     if error is None or _OF_STUDENT in error.__dict__:
         return ""
     frames = traceback.extract_tb(error.__traceback__)
     importing = any(frame.filename.startswith("<frozen importlib") for frame in frames)
-    if importing or isinstance(error, (ImportError, SyntaxError)):
+    missing = isinstance(error, ImportError) and error.name is not None
+    # A SyntaxError that was raised while the cell ran came from what the test itself has compiled.
+    if importing or missing or (isinstance(error, SyntaxError) and not started):
         return f"the test cannot run: {type(error).__name__}: {error}"
     return ""
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import fairmark
 from fairmark.assembly import assemble
-from fairmark.course import faults_of_release
+from fairmark.authoring import read_assignment
 from fairmark.errors import AuthorError, Fault, UsageError
+from fairmark.faults import faults_of_release
 from fairmark.gradebook import ensure_assignment
 from fairmark.grading import Hall, grade_notebook, read_files
 
@@ -55,7 +56,7 @@ def release_assignment(course: Course, assignment_id: str) -> Release:
     UsageError
         Where there is no such assignment, or nbgrader refuses.
     """
-    assignment = course.assignment(assignment_id)
+    assignment = read_assignment(course, assignment_id)
     with Hall(course, assignment) as hall:
         proofs, faults = prove(hall)
     if faults:

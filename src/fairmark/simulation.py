@@ -44,7 +44,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fairmark import quiz
-from fairmark.course import is_question
+from fairmark.authoring import is_question, read_assignment
 from fairmark.errors import AuthorError, Fault, UsageError
 
 if TYPE_CHECKING:
@@ -491,7 +491,7 @@ def hand_in(course: Course, *recipes: Recipe, due: datetime | None = None) -> No
         Where an assignment is not released, or something was handed in already: nothing is overwritten.
     """
     due = due or datetime.now(UTC).replace(microsecond=0)
-    desks = tuple(_read_desk(course, course.assignment(name)) for name in course.assignments())
+    desks = tuple(_read_desk(course, read_assignment(course, name)) for name in course.assignments())
     faults: list[Fault] = []
     folders = [
         (_folder(course, recipe, desk), files)

@@ -8,10 +8,12 @@ with the cells before the loss run again.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fairmark.errors import GraderError, RoomLost
+from fairmark.rooms.policy import MIB
 from fairmark.rooms.room import Room, Zygote, tell_limit
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
 
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
     from fairmark.rooms.policy import Limits
 
 _ATTEMPTS = 3
-_EXAMINER_GRACE_SECONDS = 15.0
+_MAX_FILES = 1_000
+_MAX_FILES_BYTES = 32 * 2**20
+_MAX_NAME = 200
+_EXAMINER_GRACE_SECONDS = 10.0
+_MOMENT_SECONDS = 2.0
+_MAX_ANSWER = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,8 @@ class CellRun:
         The report of a `fairmark.checks.Task`, as plain data.
     ours : str
         Our own or the author's failure, in words; then nothing can be said about the student's work.
+    unbound : str
+        A name of the instructor's that the cell needs and that is not there.
     """
 
     good: bool
@@ -53,6 +62,7 @@ class CellRun:
     score: float | None = None
     report: Any = None
     ours: str = ""
+    unbound: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,8 @@ class TestCell:
         The instructor's text.
     students : frozenset of str
         Names that come from the student's room.
+    instructors : frozenset of str
+        Names that the instructor's cells bind: they never come from the student's room.
     imports : dict of str to str
         Names that the reference solution imports, with the statement that does it.
     quiet : bool
@@ -75,6 +87,7 @@ class TestCell:
 
     source: str
     students: frozenset[str] = frozenset()
+    instructors: frozenset[str] = frozenset()
     imports: dict[str, str] = field(default_factory=dict)
     quiet: bool = False
 
@@ -111,6 +124,7 @@ class Sitting:
         self._examiner: Room | None = None
         self._done: list[str] = []
         self._trusted_done: list[TestCell] = []
+        self._shaken = ""  # why the examiner's room may lack what earlier cells of the instructor's made
         self._ends = time.monotonic() + self.limits.submission_seconds
         self.losses: list[str] = []
 
@@ -229,27 +243,33 @@ class Sitting:
             return late
         student = self._student_room()
         examiner = self._examiner_room()
-        run = self._examine(examiner, student, cell)
+        run = self._examine(examiner, student, cell, carries=not remember)
         if remember and not run.ours:
             self._trusted_done.append(cell)
+        elif remember:
+            self._shaken = f"an earlier cell of the instructor's failed: {run.ours}"
+        if run.unbound and self._shaken and not run.ours:
+            return replace(run, ours=f"the name {run.unbound!r} is missing, because {self._shaken}")
         return run
 
     def _examiner_room(self) -> Room:
         if self._examiner is None:
             self._examiner = self._zygotes[1].open_room(self._files[1], self._seeds[1])
             for cell in self._trusted_done:
-                self._examine(self._examiner, self._student, cell)
+                self._examine(self._examiner, self._student, cell, carries=False)
         return self._examiner
 
-    def _examine(self, examiner: Room, student: Room | None, cell: TestCell) -> CellRun:
+    def _examine(self, examiner: Room, student: Room | None, cell: TestCell, *, carries: bool) -> CellRun:
         deadline = self._deadline()
         try:
             question = {
                 "source": cell.source,
                 "students": cell.students,
+                "instructors": cell.instructors,
                 "imports": cell.imports,
                 "files": self._fetch_files(student, deadline),
                 "quiet": cell.quiet,
+                "carries": carries,
             }
             examiner.send(pack_frame(["run"], question), deadline)
             return _Conversation(self, examiner, self._student, deadline).hold()
@@ -257,6 +277,7 @@ class Sitting:
             examiner.close()
             self._examiner = None
             words = str(error) or tell_limit("timeout", self.limits)
+            self._shaken = f"an earlier test did not come to its end: {words}"
             return CellRun(good=False, ours=f"the test itself did not come to its end: {words}")
 
     def _fetch_files(self, student: Room | None, deadline: float) -> dict[str, bytes]:
@@ -267,12 +288,7 @@ class Sitting:
             student.send(pack_frame(["ask", "files"], ()), deadline)
             message, tree, _, body = student.receive(deadline)
             answer = unpack_value(tree, body)
-            files = answer[0] if message[:2] == ["answer", True] else {}
-            return {
-                name: data
-                for name, data in files.items()
-                if isinstance(name, str) and isinstance(data, bytes)
-            }
+            return _choose_files(answer[0]) if message[:2] == ["answer", True] else {}
         except (WireError, LookupError, TypeError, AttributeError):
             return {}
         except TimeoutError:
@@ -282,9 +298,45 @@ class Sitting:
             self._lose_student(lost)
         return {}
 
+    def lose_examiner(self) -> None:
+        """Note that the examiner's room is gone."""
+        self._examiner = None
+        self._shaken = "an earlier test ended with its room"
+
     def lose(self, lost: RoomLost) -> None:
         """Note that the student's room is gone."""
         self._lose_student(lost)
+
+
+def _choose_files(files: Any) -> dict[str, bytes]:
+    """Return those of a student's files that may be laid beside the test: few, small, with harmless names."""
+    chosen: dict[str, bytes] = {}
+    size = 0
+    for name, data in files.items():
+        if not isinstance(name, str) or not isinstance(data, bytes) or not _is_harmless(name):
+            continue
+        size += len(data)
+        if len(chosen) >= _MAX_FILES or size > _MAX_FILES_BYTES:
+            break
+        chosen[name] = data
+    return chosen
+
+
+def _is_harmless(name: str) -> bool:
+    path = PurePosixPath(name)
+    return (
+        0 < len(name) <= _MAX_NAME
+        and name.isprintable()
+        and path.as_posix() == name
+        and not path.is_absolute()
+        and ".." not in path.parts
+        and len(path.parts) <= 10
+    )
+
+
+def _soon(deadline: float) -> float:
+    """Return a deadline that an answer can still meet, although the cell's own may have just passed."""
+    return max(deadline, time.monotonic() + _MOMENT_SECONDS)
 
 
 class _Conversation:
@@ -297,25 +349,60 @@ class _Conversation:
         self.deadline = deadline
         self.lost = "" if student is not None else "crash"
         self.words = "" if student is not None else "an earlier cell ends every room it runs in"
+        self.asked = False  # the student's room was asked something in this cell
 
     def hold(self) -> CellRun:
         """Carry frames until the test has come to its end."""
         while True:
-            message, tree, head, body = self.examiner.receive(self.deadline)
+            try:
+                message, tree, head, body = self.examiner.receive(self.deadline)
+            except TimeoutError:
+                if self._interrupt():
+                    continue
+                return CellRun(good=False, lost=self.lost, message=self.words)
+            except RoomLost as lost:
+                return self._end(lost)
             if message[0] == "ran":
                 return self._read_verdict(message, tree, body)
             if message[0] not in ("ask", "called"):
                 raise GraderError(f"the examiner's room said {message[0]!r}")
             answer = self._carry(head, body)
             if answer is None:
-                self.examiner.send(pack_frame(["stopped", self.words]), self.deadline)
+                self.examiner.send(pack_frame(["stopped", self.words]), _soon(self.deadline))
             else:
-                self.examiner.channel.forward(*answer, deadline=self.deadline)
+                self.examiner.channel.forward(*answer, deadline=_soon(self.deadline))
+
+    def _interrupt(self) -> bool:
+        """Stop a test that goes on and on over what the student's code gave: an endless generator, say.
+
+        The reference solution passes in time, as the release has proved. A test that asked nothing of the
+        student's code is ours to mend. Tells whether it may still come to its end.
+        """
+        if not self.asked:
+            raise TimeoutError
+        if self.words:  # it has been interrupted and does not listen
+            self.examiner.close()
+            self.sitting.lose_examiner()
+            return False
+        self._stop("timeout", tell_limit("timeout", self.sitting.limits))
+        self.examiner.interrupt()
+        return True
+
+    def _end(self, lost: RoomLost) -> CellRun:
+        """Return what the end of the examiner's room says: of the student's work, or of ours."""
+        if not self.words and (lost.reason != "memory" or not self.asked):
+            raise lost
+        self.sitting.lose_examiner()
+        if self.words:
+            return CellRun(good=False, lost=self.lost, message=self.words)
+        self.sitting.losses.append(lost.reason)
+        return CellRun(good=False, lost=lost.reason, message=f"the test {lost}")
 
     def _carry(self, head: bytes, body: bytes) -> tuple[bytes, bytes] | None:
         """Carry a question to the student's room; return the answer, or None where there is none."""
         if self.student is None:
             return None
+        self.asked = True
         try:
             self.student.channel.forward(head, body, deadline=self.deadline)
             message, _, head, body = self.student.receive(self.deadline)
@@ -326,6 +413,9 @@ class _Conversation:
         except RoomLost as lost:
             self._stop(lost.reason, str(lost))
         else:
+            if len(body) > _MAX_ANSWER:
+                self._stop("output", f"stopped because it gave a test more than {_MAX_ANSWER // MIB} MiB")
+                return None
             if message[0] in ("answer", "callback"):
                 return head, body
             self._stop("protocol", tell_limit("protocol", self.sitting.limits))
@@ -352,4 +442,5 @@ class _Conversation:
             score=verdict["score"],
             report=verdict["report"],
             ours=verdict["ours"],
+            unbound=verdict["unbound"],
         )

@@ -64,14 +64,21 @@ def test_right_answer_gets_all_points(name, answer):
         assert report.score == POINTS[name]
 
 
-@pytest.mark.parametrize(("name", "answer"), _each("wrong_"))
-def test_wrong_answer_loses_points(name, answer):
-    """Every wrong answer fails at least one check on every seed, and no check breaks on it."""
-    task, function = _without_diagnosis(name), _answers(name, "wrong_")[answer]
-    for seed in SEEDS:
-        report = task.grade(function, seed=seed)
-        assert report.score < POINTS[name], seed
+def _passed_with_each_seed(task, function):
+    """Return which checks a function passes, once for every seed; no check may break."""
+    reports = [task.grade(function, seed=seed) for seed in SEEDS]
+    for report in reports:
         assert "error" not in {check.status for check in report.checks}, _lost(report)
+    return [[check.title for check in report.checks if check.status == "passed"] for report in reports]
+
+
+@pytest.mark.parametrize(("name", "answer"), _each("wrong_"))
+def test_wrong_answer_loses_the_same_points_on_every_seed(name, answer):
+    """Every wrong answer fails at least one check, the same ones on every seed, and no check breaks on it."""
+    task = _without_diagnosis(name)
+    passed = _passed_with_each_seed(task, _answers(name, "wrong_")[answer])
+    assert len(passed[0]) < len(task.checks)
+    assert passed == [passed[0]] * len(passed)
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -170,6 +177,75 @@ def test_declared_mistake_is_named(name, index):
         assert said == {f"Your result is exactly what comes out when the function {mistake.words}."}
 
 
+@pytest.mark.parametrize(("name", "index"), _mistakes())
+def test_declared_mistake_costs_the_same_on_every_seed(name, index):
+    """What a declared mistake costs is no matter of luck."""
+    passed = _passed_with_each_seed(_without_diagnosis(name), _task(name).mistakes[index].body)
+    assert passed == [passed[0]] * len(passed)
+
+
+# what is left of the points where one usual thing is wrong, and all else is right
+LEFT = {
+    "convolve": {"does not flip the kernel (": 2.25, "flips the kernel": 2.75, "divides by the sum": 2.5},
+    "gaussian": {"cuts the weights off after 3": 2.25, "takes sigma for the variance": 2.5},
+    "minimum": {"flips the footprint, as": 1.5, "ignores the footprint's values": 1.5},
+    "maximum": {"flips the footprint, as": 1.5, "ignores the footprint's values": 1.5},
+    "median": {"takes the upper one": 2.75, "takes the lower one": 2.75, "flips the footprint, as": 2.25},
+    "variance": {"flips the footprint, as": 2.5, "ignores the footprint's values": 2.75},
+    "std": {"flips the footprint, as": 1.5, "ignores the footprint's values": 1.75},
+    "top_hat": {"ignores the footprint's values": 2, "swaps rows and columns": 2.5},
+}
+
+
+@pytest.mark.parametrize(("name", "words"), [(name, words) for name in LEFT for words in LEFT[name]])
+def test_usual_mistake_costs_what_belongs_to_it(name, words):
+    """Who mistakes one thing keeps the points for the others."""
+    found = [mistake for mistake in _task(name).mistakes if mistake.words.startswith(words)]
+    assert found
+    for mistake in found:
+        assert _without_diagnosis(name).grade(mistake.body, seed=7).score == LEFT[name][words]
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_wrong_border_costs_the_check_of_the_border_alone(name):
+    """Where the window stays inside the image nobody loses points for what is beyond its edge."""
+    task = _without_diagnosis(name)
+    wrong = ("treats everything outside", "continues the image with its opposite", "leaves the pixels along")
+    for mistake in _task(name).mistakes:
+        if mistake.words.startswith(wrong):
+            lost = _lost(task.grade(mistake.body, seed=11))
+            assert [title.startswith("At the border") for title, *_ in lost] == [True], mistake.words
+
+
+def test_top_hat_sees_only_symmetric_footprints():
+    """The notebook promises footprints with odd sides that are the same when turned by 180 degrees."""
+    seen = []
+
+    def watch(image, footprint):
+        seen.append(footprint)
+        return filters.reference_top_hat(image, footprint)
+
+    filters.top_hat.grade(watch, seed=1)
+    assert len(seen) > 10
+    assert all(n % 2 for footprint in seen for n in footprint.shape)
+    assert all((footprint == np.flip(footprint)).all() for footprint in seen)
+
+
+def test_only_one_median_check_has_an_even_number_of_pixels():
+    """The mean of two middle values is the subject of one check, and costs points there alone."""
+    counts = {}
+    for check in filters.median.checks:
+
+        def watch(image, footprint, title=check.name):
+            counts.setdefault(title, set()).add(int(footprint.sum()) % 2)
+            return filters.reference_median(image, footprint)
+
+        task = _without_diagnosis("median")
+        task.checks = [check]
+        task.grade(watch, seed=1)
+    assert {title for title, parity in counts.items() if parity != {1}} == {"even_count"}
+
+
 @pytest.mark.parametrize("name", POINTS)
 def test_unknown_mistake_is_not_named(name):
     """A result that no declared mistake gives has no diagnosis."""
@@ -214,6 +290,7 @@ def test_references_equal_scipy(image):
         filters.EVEN,
         filters.EVEN.T,
         filters.HOOK,
+        filters.TALL,
         filters.DIAMOND,
     ]
     values = {
@@ -245,7 +322,7 @@ def test_open_parts_equal_scipy(image):
         np.testing.assert_allclose(filters._blur(image, sigma), expected, atol=1e-9)
     np.testing.assert_allclose(filters._sobel_with(image), filters.reference_sobel(image), atol=1e-9)
     np.testing.assert_allclose(filters._curvature(image), filters.reference_laplace(image), atol=1e-9)
-    for footprint in (filters.BOX, filters.CROSS, filters.RING):
+    for footprint in (filters.BOX, filters.CROSS, filters.RING, filters.SLANT):
         expected = ndimage.white_tophat(image.astype(float), footprint=footprint, mode="reflect")
         np.testing.assert_allclose(filters.reference_top_hat(image, footprint), expected)
 

@@ -104,6 +104,11 @@ def test_a_figure_becomes_a_picture(room):
         "import ctypes; assert ctypes.CDLL(None).unshare(0x10000000) == 0",
         "import ctypes; assert ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, 0) == 0",
         "import ctypes; assert ctypes.CDLL(None).umount2(b'/tmp', 2) == 0",
+        "import os; os.memfd_create('x')",
+        "import ctypes; assert ctypes.CDLL(None).shmget(0, 4096, 0o1600) >= 0",
+        "import ctypes; assert ctypes.CDLL(None).syscall(425, 8, 0) >= 0",
+        "import ctypes; assert ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0",
+        "import ctypes; assert ctypes.CDLL(None).syscall(0x40000000 | 39) > 0",
     ],
 )
 def test_nothing_of_the_machine_can_be_reached(room, probe, tmp_path, monkeypatch):
@@ -189,6 +194,7 @@ def test_a_crash_is_told_as_a_crash(room, cell):
     [
         "x = []\nwhile True: x.append(b'a' * 10**6)",
         "import os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        x = b'a' * (150 * 2**20)\n        time.sleep(20)\ntime.sleep(20)",
+        "import ctypes\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\nx = b'a' * (600 * 2**20)\nimport time; time.sleep(9)",
     ],
 )
 def test_memory_is_limited_for_all_processes_together(room, cell):

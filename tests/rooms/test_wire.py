@@ -1,5 +1,6 @@
 """Plain data crosses unchanged; nothing else crosses, and no bytes whatever do harm."""
 
+import contextlib
 import json
 import struct
 
@@ -95,10 +96,8 @@ def test_arbitrary_bytes_give_a_wire_error_or_plain_data(head, body):
 @settings(max_examples=500, deadline=None)
 def test_arbitrary_trees_give_a_wire_error_or_plain_data(tree, body):
     """No tag with wrong contents gets past the decoder's checks."""
-    try:
+    with contextlib.suppress(WireError):
         unpack_value(tree, body)
-    except WireError:
-        pass
 
 
 @pytest.mark.parametrize(

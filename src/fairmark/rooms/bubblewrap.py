@@ -18,6 +18,8 @@ HOME = "/home/student"
 ROOM_UID = 64117
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+# nbgrader's default exchange, with everybody's submissions, and settings that may hold a password.
+_SYSTEM_SECRETS = ("/usr/local/share/nbgrader", "/usr/local/etc")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/fonts")
 _ENVIRONMENT = {
     "HOME": HOME,
@@ -83,6 +85,9 @@ def _view(mounts: list[Mount]) -> list[str]:
             arguments += ["--symlink", str(path.readlink()), folder]
         elif path.is_dir():
             arguments += ["--ro-bind", folder, folder]
+    for folder in _SYSTEM_SECRETS:
+        if Path(folder).is_dir():
+            arguments += ["--tmpfs", folder]
     arguments += ["--dir", "/etc"]
     for file in _SYSTEM_FILES:
         arguments += ["--ro-bind-try", file, file]
@@ -113,6 +118,17 @@ def _drop_root(bubblewrap: str, mounts: list[Mount]) -> list[str]:
     ]
 
 
+def _refuse_to_show(secrets: tuple[str, ...], mounts: list[Mount]) -> None:
+    """Raise where what rooms see of this machine would hold the course."""
+    for secret in secrets:
+        for seen in (*_SYSTEM, *(mount.host for mount in mounts)):
+            if Path(secret).is_relative_to(seen):
+                raise SandboxError(
+                    f"{secret} lies in {seen}, which student code can read. Move the course, or the Python "
+                    "environment, so that neither lies in the other."
+                )
+
+
 def zygote_command(policy: Policy, descriptor: int) -> tuple[list[str], dict[str, str]]:
     """Return the command and the environment that start the zygote of `policy`.
 
@@ -130,6 +146,7 @@ def zygote_command(policy: Policy, descriptor: int) -> tuple[list[str], dict[str
     """
     bubblewrap = find_bubblewrap()
     mounts = _interpreter_mounts()
+    _refuse_to_show(policy.secret, mounts)
     command: list[str] = []
     if os.geteuid() == 0:
         own = Path(bubblewrap).parent

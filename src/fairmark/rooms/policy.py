@@ -64,6 +64,8 @@ class Policy:
         Import statements that the zygote executes once.
     path : tuple of str
         Folders (as seen inside) that come first on the module search path.
+    secret : tuple of str
+        Folders and files of the host that must not be visible: the course, its gradebook.
     """
 
     role: str
@@ -71,3 +73,4 @@ class Policy:
     mounts: tuple[Mount, ...] = ()
     preload: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()

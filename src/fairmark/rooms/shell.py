@@ -198,6 +198,9 @@ class Shell(InteractiveShell):
         }
         self.outputs.add(output, len(text))
 
+    def ask_exit(self) -> None:
+        """Let ``exit()`` and ``quit()`` do nothing, as in a notebook that goes on."""
+
     def enable_gui(self, gui: Any = None) -> None:
         """Do nothing: there is no screen."""
 
@@ -238,14 +241,15 @@ def place_files(folder: str, files: dict[str, bytes], keep: frozenset[str] = fro
     root.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         parts = Path(name).parts
-        if not parts or Path(name).is_absolute() or ".." in parts or name in keep:
+        inside = Path(*parts).as_posix()  # "./a" and "a//b" are names, too, and have only one meaning
+        if not parts or Path(name).is_absolute() or ".." in parts or inside in keep:
             continue
-        path = root.joinpath(*parts)
+        path = root / inside
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        except OSError as error:
-            sys.stderr.write(f"{name}: {error}\n")
+        except (OSError, ValueError) as error:
+            sys.stderr.write(f"{name!r}: {error}\n")
 
 
 def seed_random(seed: int) -> None:
@@ -277,6 +281,7 @@ class Desk:
         _integrate_matplotlib(self.shell)
         seed_random(int(setup["seed"]))
         self.error: BaseException | None = None
+        self.started = True  # the last cell has got past being compiled
 
     def _drain(self) -> None:
         """Take over what C code and child processes wrote to the room's descriptors 1 and 2."""
@@ -295,11 +300,13 @@ class Desk:
         """Run one cell; return whether it went through, and its outputs."""
         self.outputs.clear()
         self.shell.last_value = self.error = None
+        self.started = True
         sys.stdout, sys.stderr = self.streams
         with _interruptible():
             try:
                 result = self.shell.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]
                 good = bool(result.success)
+                self.started = result.error_before_exec is None
                 self.error = result.error_before_exec or result.error_in_exec
             except BaseException:  # noqa: BLE001 - an interrupt between two of IPython's own lines
                 self.shell.showtraceback()

@@ -27,6 +27,7 @@ from fairmark.rooms import linux, shell
 
 _HOME = "/home/student"
 _WATCH_SECONDS = 0.1
+_SOCKET_BUFFER = 2 * 212_992  # what Linux lets a process ask for by default
 _NAMESPACES = (
     linux.CLONE_NEWUSER
     | linux.CLONE_NEWNS
@@ -75,7 +76,7 @@ def _limit(limits: dict[str, Any]) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_FSIZE, limits["file_size"]),
-        (resource.RLIMIT_NOFILE, 512),
+        (resource.RLIMIT_NOFILE, 256),
         (resource.RLIMIT_NPROC, limits["processes"]),
         # Address space, not memory: twice the room's memory, so that a single huge allocation is a
         # MemoryError in the student's cell. The sum over processes is watched by the zygote.
@@ -125,6 +126,7 @@ def _live(setup: dict[str, Any], descriptor: int) -> None:
     own = _close_all_but(descriptor)
     _limit(limits)
     linux.drop_privileges()
+    linux.forbid_calls()
     child = os.fork()
     if child:
         os.close(own)
@@ -266,12 +268,32 @@ def _proportional_size(pid: int) -> int:
     """Return the bytes of `pid`, shared pages divided by the number of their users."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
+    except OSError:  # the process has hidden itself, or is gone: its resident pages can always be read
+        return _resident_size(pid)
     for line in text.splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
-    return 0
+    return _resident_size(pid)
+
+
+def _resident_size(pid: int) -> int:
+    """Return the bytes of `pid` in memory; its threads tell them even where the first one has ended."""
+    sizes = [0]
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError, LookupError, ValueError):
+                sizes.append(int((task / "statm").read_text().split()[1]))
+    return max(sizes) * resource.getpagesize()
+
+
+def _buffer_size(pid: int) -> int:
+    """Return the bytes that the sockets of `pid` may hold in the kernel."""
+    sockets = 0
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                sockets += str(entry.readlink()).startswith("socket:")
+    return sockets * _SOCKET_BUFFER
 
 
 def _memory_by_init(inits: set[int]) -> dict[int, int]:
@@ -288,7 +310,7 @@ def _memory_by_init(inits: set[int]) -> dict[int, int]:
         while above and above not in inits:
             above = parents.get(above, 0)
         if above:
-            used[above] = used.get(above, 0) + _proportional_size(pid)
+            used[above] = used.get(above, 0) + _proportional_size(pid) + _buffer_size(pid)
     return used
 
 

@@ -124,6 +124,10 @@ def wrong_mean(image, footprint):
     return values(image, footprint).mean(axis=-1)
 
 
+def wrong_starts_at_0(image, footprint):
+    return np.maximum(_maximum(image, footprint), 0.0)
+
+
 def wrong_starts_at_60(image, footprint):
     return np.maximum(_maximum(image, footprint), 60.0)
 

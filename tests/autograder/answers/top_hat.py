@@ -69,6 +69,11 @@ def right_negative_maximum(image, footprint):
     return image - _maximum(-_maximum(-image.astype(float), footprint), footprint)
 
 
+def right_reflected_footprint(image, footprint):
+    eroded = _minimum(image, footprint)
+    return image - _maximum(eroded, np.flip(footprint))
+
+
 def right_float32(image, footprint):
     return _top_hat(image, footprint).astype(np.float32)
 
