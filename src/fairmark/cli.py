@@ -293,13 +293,14 @@ def _state_and_remark(result: SubmissionResult) -> str:
 
 
 def _show_places(course: Course, student: str) -> None:
+    programs = Path(sys.executable).parent
     page = next(course.feedback(student, course.assignments()[0]).glob("*.html"), course.root / "feedback")
     for what, place in (
         ("gradebook", course.db_url),
         ("a feedback page", page),
         ("all that grading found", course.autograded(student, course.assignments()[0]) / "result.json"),
-        ("formgrader", f"cd {course.root} && jupyter lab   (menu Nbgrader → Formgrader)"),
-        ("a table of grades", f"cd {course.root} && nbgrader export"),
+        ("formgrader", f"cd {course.root} && {programs / 'jupyter'} lab   (menu Nbgrader → Formgrader)"),
+        ("a table of grades", f"cd {course.root} && {programs / 'nbgrader'} export"),
     ):
         console.print(f"  {what:<24}{escape(str(place))}", soft_wrap=True, highlight=False)
 

@@ -62,7 +62,7 @@ def find_bubblewrap() -> str:
     )
 
 
-def _interpreter_mounts() -> list[Mount]:
+def interpreter_mounts() -> list[Mount]:
     """Return the folders that Python and the installed packages need, shortest first, without repetition."""
     package = Path(__file__).resolve().parent.parent
     wanted = {sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages(), str(package)}
@@ -145,7 +145,7 @@ def zygote_command(policy: Policy, descriptor: int) -> tuple[list[str], dict[str
         Where bubblewrap is missing.
     """
     bubblewrap = find_bubblewrap()
-    mounts = _interpreter_mounts()
+    mounts = interpreter_mounts()
     _refuse_to_show(policy.secret, mounts)
     command: list[str] = []
     if os.geteuid() == 0:
@@ -159,9 +159,11 @@ def zygote_command(policy: Policy, descriptor: int) -> tuple[list[str], dict[str
     command += [
         bubblewrap,
         *("--unshare-all", "--die-with-parent", "--new-session", "--hostname", "room", "--cap-drop", "ALL"),
+        *("--tmpfs", "/tmp"),  # noqa: S108 - before the view: the environment may lie in it
         *_view(mounts),
-        *("--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--dir", HOME, "--chdir", "/"),  # noqa: S108
-        *("--remount-ro", "/dev", "--remount-ro", "/"),  # rooms share them: nobody may leave anything there
+        *("--dev", "/dev", "--proc", "/proc", "--dir", HOME, "--chdir", "/"),
+        # Rooms share these: nobody may leave anything there.
+        *("--remount-ro", "/dev", "--remount-ro", "/"),
         *("--", sys.executable, "-sP", "-m", "fairmark.rooms.zygote", str(descriptor)),
     ]
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"

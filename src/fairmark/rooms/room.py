@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import IO, Any
 
 from fairmark.errors import RoomLost, SandboxError
-from fairmark.rooms.bubblewrap import zygote_command
+from fairmark.rooms.bubblewrap import interpreter_mounts, zygote_command
 from fairmark.rooms.policy import MIB, Limits, Policy
 from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head
 
@@ -59,6 +59,7 @@ class Zygote:
             "limits": asdict(policy.limits),
             "preload": policy.preload,
             "path": policy.path,
+            "seen": [mount.inside for mount in (*interpreter_mounts(), *policy.mounts)],
         }
         try:
             self.control.send(json.dumps(setup).encode())

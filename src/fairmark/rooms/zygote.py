@@ -58,13 +58,18 @@ def _map_user() -> None:
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
-def _furnish(limits: dict[str, Any]) -> None:
+def _furnish(limits: dict[str, Any], seen: list[str]) -> None:
     """Give the room its private disks, its own process table, and no way to get more."""
     flags = linux.MS_NOSUID | linux.MS_NODEV
     linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
     size = f"size={limits['disk']},nr_inodes={limits['files']},mode=0700"
     for folder in ("/tmp", "/dev/shm", _HOME):  # noqa: S108
+        covered = [path for path in seen if Path(path).is_relative_to(folder)]
+        descriptors = [os.open(path, os.O_PATH) for path in covered]
         linux.mount("tmpfs", folder, "tmpfs", flags, size)
+        for path, descriptor in zip(covered, descriptors, strict=True):
+            Path(path).mkdir(parents=True)
+            linux.mount(f"/proc/self/fd/{descriptor}", path, "", linux.MS_BIND | linux.MS_REC)
     linux.mount("proc", "/proc", "proc", flags | linux.MS_NOEXEC)
     socket.sethostname("room")
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
@@ -121,7 +126,7 @@ def _exit_as(status: int) -> None:
 def _live(setup: dict[str, Any], descriptor: int) -> None:
     """Be the room: process 1 and, below it, the shell. Never returns."""
     limits = setup["limits"]
-    _furnish(limits)
+    _furnish(limits, setup["seen"])
     os.chdir(_HOME)
     own = _close_all_but(descriptor)
     _limit(limits)
