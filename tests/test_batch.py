@@ -124,7 +124,7 @@ def test_graded_notebooks_are_nbgraders(course, batch):
     nbformat.validate(nbformat.read(course.autograded("ann", "ps1") / "numbers.ipynb", as_version=4))
     run_nbgrader(course.root, "generate_feedback", "ps1", "--student", "ann")
     page = (course.root / "feedback/ann/ps1/numbers.html").read_text()
-    assert "7.5" not in page
+    assert "[2, 4, 8, 16]" not in page
     assert "Seven is a number" in page
 
 

@@ -336,10 +336,14 @@ def _array_of_numbers(value: object) -> Array:
     array = np.array(value)
     if array.dtype.kind == "O":  # whole numbers beyond 64 bits
         try:
-            return np.array(value, dtype=float)
+            return np.array(value, dtype=complex if _has_complex(value) else float)
         except OverflowError:
             raise NotPlainError("a number that is too large") from None
     return array
+
+
+def _has_complex(value: Any) -> bool:
+    return any(map(_has_complex, value)) if isinstance(value, (list, tuple)) else type(value) is complex
 
 
 def _array_from_list(value: Any) -> Array:
