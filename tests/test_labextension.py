@@ -391,3 +391,34 @@ def test_both_themes_are_legible_and_accessible(page, theme):
     assert paper - ink > 150 if theme.endswith("Light") else ink - paper > 150
     if folder := os.environ.get("FAIRMARK_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"quiz-{theme.split()[-1].lower()}.png")
+
+
+RELEASES = sorted((ROOT / "release").glob("*/*.ipynb"))
+
+
+@pytest.mark.parametrize("path", RELEASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_notebooks_of_the_course_open_and_can_be_answered(lab, browser, path):
+    """Every cell is there, no dialog complains, and the first question with options takes a click."""
+    address, folder = lab
+    shutil.copytree(path.parent, folder / path.parent.name, dirs_exist_ok=True)
+    node = nbformat.read(path, as_version=4)
+    kinds = [cell.metadata.get("fairmark", {}).get("kind") for cell in node.cells]
+    number = next(number for number, kind in enumerate(kinds) if kind in ("one", "any"))
+    page = browser.new_page(viewport={"width": 1100, "height": 1000})
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}/lab/tree/{path.parent.name}/{path.name}?reset")
+    page.wait_for_function(
+        "(n) => globalThis.jupyterapp?.shell.currentWidget?.content?.widgets?.length === n",
+        arg=len(node.cells),
+    )
+    page.evaluate("(n) => { jupyterapp.shell.currentWidget.content.scrollToItem(n) }", number)
+    before = source(page, number)
+    target = page.locator(f'.jp-Cell[data-windowed-list-index="{number}"] .fairmark-Option input').first
+    target.click()
+    page.wait_for_function(
+        "([n, text]) => jupyterapp.shell.currentWidget.content.widgets[n].model.sharedModel.getSource() !== text",
+        arg=[number, before],
+    )
+    assert source(page, number) == before.replace("[ ]", "[x]", 1)
+    assert page.locator(".jp-Dialog").count() == 0
+    page.close()
