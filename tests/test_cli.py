@@ -41,6 +41,12 @@ def test_grade_shows_everybody_and_where_to_look(course):
         assert part in words
 
 
+def test_grade_without_hand_ins_says_so(course):
+    """It is no failure, and the message names the folder."""
+    code, words = fairmark(course.root, "grade", "ps1")
+    assert (code, "Nothing was handed in" in words) == (0, True)
+
+
 def test_grade_of_one_student(course):
     """Only this one is graded."""
     for student in ("ann", "bob"):

@@ -154,6 +154,8 @@ def _grade(options: argparse.Namespace) -> int:
 
     course = open_course(options.course)
     number = len(find_submissions(course, options.assignment, options.student))
+    if not number and not options.student:
+        console.print(f"Nothing was handed in: there is no {course.submitted('*', options.assignment)}.")
     with show_progress(options.assignment, number) as tell:
         batch = grade_assignment(
             course, options.assignment, tuple(options.student), workers=options.workers, tell=tell
