@@ -90,7 +90,7 @@ class SubmissionExporter(NotebookExporter):
                 )
                 del self._converter.assignments[folder]
             for path in odd or ():
-                self.log.warning("%s is left out: it is no ordinary file.", path)
+                self.log.info("%s is not copied: it is no ordinary file, or a browser might run it.", path)
                 ignored.append(escape(str(path)))
         directory = self._converter.coursedir
         directory.ignore = [*directory.ignore, *ignored]
