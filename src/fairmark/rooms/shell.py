@@ -345,10 +345,6 @@ def _integrate_matplotlib(shell: InteractiveShell) -> None:
 # --- the student's room ------------------------------------------------------------------------------------
 
 
-def _is_plain_function(value: object) -> bool:
-    return isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)) or callable(value)
-
-
 class StudentDesk(Desk):
     """The student's room: runs the student's cells, and answers what tests ask."""
 
