@@ -378,3 +378,22 @@ def test_an_instructors_cell_takes_a_name_back(sitting):
     run = sitting.run_test(TestCell("assert image == 300", frozenset(), frozenset({"image"})))
     assert run.good, run.outputs
     assert sitting.run_student("assert image == 3").good
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert abs(f(1) - 3) < 1e-9",
+        "assert abs(3 - f(1)) < 1e-9",
+        "import numpy as np\nassert np.max(np.abs(np.array([3.0]) - f(1))) < 1e-9",
+        "import numpy as np\nassert np.linalg.norm(f(1) - np.array([3.0])) < 1e-9",
+    ],
+)
+def test_no_arithmetic_of_the_students_makes_a_difference_vanish(sitting, test):
+    """Their operators are not asked, and never see what the test expects."""
+    student = (
+        "SEEN = []\nclass Y:\n    def __sub__(self, other):\n        SEEN.append(other)\n        return 0.0\n"
+        "    __rsub__ = __sub__\n    def __abs__(self): return 0.0\ndef f(x): return Y()"
+    )
+    assert not check(sitting, student, test, students=("f",)).good
+    assert sitting.run_student("assert SEEN == []").good
