@@ -378,7 +378,7 @@ def test_report_is_plain_data():
     """What fairmark's grader reads can be written as JSON."""
     document = _task().grade(lambda image: image * 3, seed=1)._fairmark_report_()
     assert json.loads(json.dumps(document)) == document
-    assert (document["score"], document["max_score"]) == (0, 2)
+    assert (document["score"], document["max_score"], document["kind"]) == (0, 2, "code")
     assert set(document["checks"][0]) == {
         "title",
         "status",

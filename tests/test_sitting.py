@@ -208,6 +208,24 @@ def test_the_value_of_the_last_line_is_the_score(sitting):
     assert (run.score, run.report) == (2.0, {"score": 2.0, "checks": []})
 
 
+def test_a_test_reads_what_was_handed_in_beside_the_notebook(student_zygote, examiner_zygote):
+    """Handed-in files lie in the working folder; the instructor's own stay as they are; new ones replace old."""
+    work = {"mine.txt": b"handed in", "data.csv": b"1,2"}
+    with Sitting(
+        student_zygote, examiner_zygote, work=work, trusted={"data.csv": b"1,2"}, seeds=(1, 2)
+    ) as opened:
+        run = opened.run_test(TestCell("assert open('mine.txt').read() == 'handed in'"))
+        assert run.good, run.outputs
+        opened.run_student("for n in 'mine.txt', 'data.csv': open(n, 'w').write('written')")
+        run = opened.run_test(
+            TestCell(
+                "assert open('mine.txt').read() == 'written'\nassert open('data.csv').read() == '1,2'\n"
+                "import sys\nassert '' not in sys.path and '/home/student' not in sys.path"
+            )
+        )
+        assert run.good, run.outputs
+
+
 def test_a_student_cannot_hand_out_a_report(sitting):
     """An object of the student's that looks like a report is none."""
     run = check(

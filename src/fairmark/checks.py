@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fairmark.results import Kind
+
 OFFERED = ("function", "rng", "reference")
 _Body = TypeVar("_Body", bound="Callable[..., Any]")
 _LIMITS = {"title": 160, "message": 400, "hint": 300, "diagnosis": 300}
@@ -189,10 +191,20 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Report:
-    """What a task's checks found; as text it is the score alone, which nbgrader reads as partial credit."""
+    """What checks found; as text it is the score alone, which nbgrader reads as partial credit.
+
+    Parameters
+    ----------
+    title : str
+        What the student reads above the checks.
+    checks : tuple of CheckResult
+    kind : {'code', 'git', 'environment'}
+        What was looked at: a function, a repository, an environment file.
+    """
 
     title: str
     checks: tuple[CheckResult, ...]
+    kind: Kind = "code"
 
     @property
     def score(self) -> float:
@@ -215,7 +227,13 @@ class Report:
     def _fairmark_report_(self) -> dict[str, Any]:
         """Return the report as plain data, for fairmark's grader."""
         checks = [asdict(check) for check in self.checks]
-        return {"title": self.title, "score": self.score, "max_score": self.max_score, "checks": checks}
+        return {
+            "title": self.title,
+            "kind": self.kind,
+            "score": self.score,
+            "max_score": self.max_score,
+            "checks": checks,
+        }
 
     def _repr_html_(self) -> str:
         """Return the report as a small table, for nbgrader's feedback pages."""

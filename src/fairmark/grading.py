@@ -301,7 +301,7 @@ def _mark_test(notebook: str, cell: AssembledCell, run: CellRun) -> Item:
     return Item(
         id=cell.grade_id,
         notebook=notebook,
-        kind="code",
+        kind=_read_kind(run.report),
         title=run.report["title"] if isinstance(run.report, dict) and "title" in run.report else _title(cell),
         status=status,
         score=score,
@@ -325,6 +325,12 @@ def _score(run: CellRun, points: float) -> tuple[float, str]:
             f"the test gave {run.score:g} points of {points:g}; an author has to look at it"
         )
     return min(run.score, points), ""
+
+
+def _read_kind(report: Any) -> Kind:
+    """Return what a test looked at, as its report says."""
+    kind = report.get("kind") if isinstance(report, dict) else None
+    return kind if kind in ("git", "environment") else "code"
 
 
 def _read_checks(report: Any) -> tuple[CheckResult, ...]:
@@ -384,9 +390,12 @@ def grade_submission(hall: Hall, submission: Submission) -> Graded:
     GraderError
         Where our own parts fail.
     """
-    trusted = read_files(hall.assignment)
+    given = read_files(hall.assignment)
     collected = collect_files(hall.course, hall.assignment, submission)
-    work = trusted | dict(collected.files)
+    work = given | dict(collected.files)
+    # A file that students may hand in their own version of is theirs, for the tests too.
+    kept = hall.course.kept_from_overwriting(hall.assignment.id)
+    trusted = {name: content for name, content in given.items() if name not in kept}
     notes = [*submission.notes, *collected.notes]
     graded: dict[str, GradedNotebook] = {}
     for source in hall.assignment.notebooks:

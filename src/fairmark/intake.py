@@ -113,7 +113,8 @@ def _read_timestamp(folder: Path) -> tuple[datetime | None, tuple[str, ...]]:
 # address, where a page or a drawing of a student's could run with the instructor's rights.
 # fmt: off
 _PASSIVE_TYPES = frozenset((
-    "application/gzip", "application/json", "application/octet-stream", "application/zip", "audio/x-wav",
+    "application/gzip", "application/json", "application/octet-stream", "application/toml",
+    "application/x-yaml", "application/yaml", "application/zip", "audio/x-wav", "text/x-yaml", "text/yaml",
     "image/bmp", "image/gif", "image/jpeg", "image/png", "image/tiff", "image/webp", "text/csv",
     "text/markdown", "text/plain", "text/tab-separated-values", "text/x-python", "video/mp4",
 ))

@@ -117,7 +117,7 @@ class Sitting:
         self._zygotes = student, examiner
         self._files = (
             {"work": dict(work), "trusted": dict[str, bytes]()},
-            {"work": dict[str, bytes](), "trusted": dict(trusted)},
+            {"work": dict(work), "trusted": dict(trusted)},
         )
         self._seeds = seeds
         self._student: Room | None = None
