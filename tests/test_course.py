@@ -9,6 +9,7 @@ from courses import cells, make_course, notebook, write
 
 from fairmark.course import open_course
 from fairmark.errors import UsageError
+from fairmark.settings import CourseDirectory
 
 
 def test_importing_fairmark_is_light():
@@ -62,3 +63,41 @@ def test_the_secret_is_made_once_and_only_the_owner_reads_it(course):
     assert course.secret() == secret
     assert stat.S_IMODE((course.root / ".fairmark" / "secret").stat().st_mode) == 0o600
     assert [path.name for path in (course.root / ".fairmark").iterdir()] == ["secret"]
+
+
+def test_our_settings_are_nbgraders():
+    """The same names, kinds and defaults as in the installed nbgrader, which is not imported to read them."""
+    from nbgrader.coursedir import CourseDirectory as Stock  # noqa: PLC0415
+
+    def settings(kind):
+        made = kind(root="/somewhere")
+        return {
+            name: (type(trait).__name__, getattr(made, name))
+            for name, trait in kind.class_traits(config=True).items()
+        }
+
+    assert settings(CourseDirectory) == settings(Stock)
+    ours, stock = CourseDirectory(root="/here"), Stock(root="/here")
+    assert ours.format_path("a", "b", "c") == stock.format_path("a", "b", "c")
+
+
+def test_opening_a_course_does_not_import_nbgrader(course):
+    """It takes seconds, and many commands end before it is needed."""
+    program = (
+        "import sys, fairmark.course as c, fairmark.intake as i; course = c.open_course('.');"
+        "i.find_submissions(course, 'ps1'); print({'nbgrader', 'nbformat'} & set(sys.modules))"
+    )
+    write(course.root / "submitted/ann/ps1/numbers.ipynb", notebook(*cells()))
+    (course.root / "submitted/ann/ps1/timestamp.txt").write_text("2026-05-01 12:00:00 UTC")
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=course.root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
+
+
+def test_settings_by_names_of_the_past_are_read_by_nbgrader(tmp_path):
+    """A course from years ago keeps its folders."""
+    make_course(tmp_path, config='c.NbGrader.submitted_directory = "handed"\nc.NbGrader.course_id = "old"')
+    course = open_course(tmp_path)
+    assert course.submitted("ann", "ps1") == tmp_path / "handed" / "ann" / "ps1"
+    assert course.directory.course_id == "old"

@@ -8,8 +8,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "fairmark"
 
 FLOORS = (
-    {"errors", "results", "names"},
-    {"compare", "quiz", "outputs"},
+    {"errors", "results", "names", "startup"},
+    {"compare", "quiz", "outputs", "settings"},
     {"checks", "course"},
     {"rooms", "intake", "faults", "seating"},
     {"proxy", "authoring"},
@@ -19,7 +19,7 @@ FLOORS = (
     {"demo"},
     {"cli", "preprocessors"},
 )
-NBGRADER = {"course", "intake", "faults", "authoring", "gradebook", "preprocessors", "release", "demo"}
+NBGRADER = {"settings", "intake", "faults", "authoring", "gradebook", "preprocessors", "release", "demo"}
 IN_THE_STUDENTS_ROOM = {"rooms.shell", "rooms.wire", "rooms.linux", "rooms.zygote"}
 
 

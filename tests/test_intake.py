@@ -8,11 +8,12 @@ import pytest
 from courses import make_course
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbgrader.utils import parse_utc
 
 from fairmark import intake
 from fairmark.authoring import read_assignment
 from fairmark.errors import Ungradable
-from fairmark.intake import collect_files, find_oddities, find_submissions, read_notebook
+from fairmark.intake import collect_files, find_oddities, find_submissions, parse_time, read_notebook
 
 
 def hand_in(course, student, content=None, name="numbers.ipynb"):
@@ -244,3 +245,22 @@ def test_oddities_are_named_for_nbgraders_own_intake(course):
     assert find_oddities(course, folder) is None
     (course.root / "submitted" / "eve").symlink_to("ann")
     assert find_oddities(course, course.root / "submitted" / "eve" / "ps1") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-05-01 12:00:00 UTC",
+        "2026-05-01 12:00:00.123456 UTC",
+        "2026-05-01 12:00:00 Europe/Berlin",
+        "2026-05-01T12:00:00+02:00",
+        "2026-05-01 12:00:00",
+        "1 May 2026 12:00",
+        "2026-05-01 12:00:00 CET",
+        "2026-05-01 12:00:00 Nowhere/Atlantis",
+        "2026-05-01 12:00:00 3600",
+    ],
+)
+def test_times_are_read_as_nbgrader_reads_them(text):
+    """The same moment as in the installed nbgrader, which is not imported for it."""
+    assert parse_time(text) == parse_utc(text).replace(tzinfo=UTC)

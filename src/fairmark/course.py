@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import secrets
@@ -11,15 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fairmark.errors import UsageError
+from fairmark.settings import read_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from nbformat import NotebookNode
-    from nbgrader.coursedir import CourseDirectory
     from traitlets.config import Config
 
 # nbgrader costs two to three seconds to import and nbformat one: both are imported where they are needed.
@@ -127,13 +126,13 @@ class Course:
     root : Path
     config : traitlets.config.Config
         What nbgrader's own commands would read in this folder.
-    directory : nbgrader.coursedir.CourseDirectory
-        nbgrader's idea of where things lie.
+    directory : CourseDirectory
+        nbgrader's idea of where things lie: its own class, or `fairmark.settings.CourseDirectory`.
     """
 
     root: Path
     config: Config
-    directory: CourseDirectory
+    directory: Any
 
     @property
     def db_url(self) -> str:
@@ -199,9 +198,7 @@ class Course:
 
     def kept_from_overwriting(self, assignment: str) -> frozenset[str]:
         """Return the files that a student may hand in although the instructor has one of the same name."""
-        from nbgrader.converters import Autograde  # noqa: PLC0415
-
-        excluded = Autograde(coursedir=self.directory, config=self.config).exclude_overwriting
+        excluded = self.config.get("Autograde", {}).get("exclude_overwriting", {})
         return frozenset(os.path.normpath(name) for name in excluded.get(assignment, ()))
 
     def secret(self) -> bytes:
@@ -243,32 +240,7 @@ def open_course(folder: Path | str) -> Course:
     # Plug-ins of the course (a late penalty, say) lie beside its configuration.
     if str(root) not in sys.path:
         sys.path.append(str(root))
-    from nbgrader.apps.baseapp import NbGrader  # noqa: PLC0415
-    from nbgrader.coursedir import CourseDirectory  # noqa: PLC0415
-    from traitlets.config import Application  # noqa: PLC0415
-
-    class Reader(NbGrader):  # type: ignore[misc]
-        """nbgrader's loading of configuration, which raises where nbgrader would end the process."""
-
-        name = "nbgrader"
-        load_cwd_config = False
-        raise_config_file_errors = True
-
-        def exit(self, exit_status: int | str | None = 0) -> None:  # noqa: ARG002
-            raise UsageError(
-                f"nbgrader does not accept the configuration of {root}; the line above says why."
-            )
-
-    reader = Reader(log_level=logging.ERROR)
-    reader.coursedir = CourseDirectory(parent=reader, root=str(root))
-    try:
-        reader.load_config_file(suppress_errors=False)
-        Application.load_config_file(reader, "nbgrader_config.py", path=str(root))
-    except UsageError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{root / 'nbgrader_config.py'} cannot be read: {error!r}") from error
-    directory = reader.coursedir
+    config, directory = read_settings(root)
     if (
         not (Path(directory.root) / directory.source_directory).exists()
         and not (root / "nbgrader_config.py").exists()
@@ -277,7 +249,7 @@ def open_course(folder: Path | str) -> Course:
             f"{root} is not a course folder: it has neither nbgrader_config.py nor a folder "
             f"{directory.source_directory!r}. Change to the course folder, or name it."
         )
-    return Course(Path(directory.root), reader.config, directory)
+    return Course(Path(directory.root), config, directory)
 
 
 def split_at(pattern: Path) -> tuple[Path, re.Pattern[str], Path]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbgrader import api
-from nbgrader.converters import Autograde
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 from nbgrader.utils import compute_checksum, is_grade, is_locked, is_solution, is_task
 from sqlalchemy import select
@@ -321,7 +320,7 @@ def _find_submission(
 
 
 def _new_student(course: Course, name: str) -> api.Student:
-    if not Autograde(coursedir=course.directory, config=course.config).create_student:
+    if not course.config.get("Autograde", {}).get("create_student", True):
         raise UsageError(
             f"The gradebook has no student {name!r}, and this course adds none by itself "
             "(c.Autograde.create_student)."

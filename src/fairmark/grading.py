@@ -11,6 +11,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import fairmark
@@ -469,12 +470,17 @@ def build_result(
 
 def stamp_grader(hall: Hall) -> GraderStamp:
     """Return who grades: versions, sandbox, and the seed that all rooms' seeds are derived from."""
-    packages = sorted(f"{each.name}=={each.version}" for each in importlib.metadata.distributions())
     return GraderStamp(
         version=fairmark.__version__,
         python=platform.python_version(),
-        packages_sha256=hashlib.sha256("\n".join(packages).encode()).hexdigest(),
+        packages_sha256=_digest_packages(),
         seed=int.from_bytes(hashlib.sha256(hall.secret).digest()[:4]),
         sandbox="bubblewrap",
         graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+@cache
+def _digest_packages() -> str:
+    packages = sorted(f"{each.name}=={each.version}" for each in importlib.metadata.distributions())
+    return hashlib.sha256("\n".join(packages).encode()).hexdigest()

@@ -96,17 +96,37 @@ def _find_submission(student: str, assignment: str, folder: Path, rest: Path) ->
 
 
 def _read_timestamp(folder: Path) -> tuple[datetime | None, tuple[str, ...]]:
-    from nbgrader.utils import parse_utc  # noqa: PLC0415
-
     try:
         text = _read_file(folder, "timestamp.txt", 2**20, "timestamp.txt").decode().strip()
-        # nbgrader takes "+0200" behind a blank for 200 seconds; without the blank it is read rightly.
-        return parse_utc(re.sub(r" ([+-]\d{4})$", r"\1", text)).replace(tzinfo=UTC), ()
+        return parse_time(text), ()
     except Ungradable as error:
         missing = isinstance(error.__cause__, FileNotFoundError)
         return None, () if missing else (str(error),)
     except Exception:  # noqa: BLE001 - dateutil raises many kinds
         return None, ("timestamp.txt holds no time; the time of handing in is not known.",)
+
+
+def parse_time(text: str) -> datetime:
+    """Return the time that a text tells, as nbgrader understands it, in UTC.
+
+    Raises
+    ------
+    ValueError, OverflowError
+        Where it tells none.
+    """
+    from dateutil import parser, tz  # noqa: PLC0415 - as slow as all else here
+
+    # nbgrader takes "+0200" behind a blank for 200 seconds; without the blank it is read rightly.
+    text = re.sub(r" ([+-]\d{4})$", r"\1", text)
+    day, _, rest = text.partition(" ")
+    hour, _, zone = rest.partition(" ")
+    if zone and " " not in zone:  # the name of a zone: UTC, or Europe/Berlin
+        moment = parser.parse(
+            f"{day} {hour} TZ", tzinfos={"TZ": int(zone) if zone.isdecimal() else tz.gettz(zone)}
+        )
+    else:
+        moment = parser.parse(text)
+    return cast("datetime", moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 # Types that a browser only shows or stores. Formgrader serves what lies beside a graded notebook from its own

@@ -14,6 +14,7 @@ import fairmark
 from fairmark.cli import demo, doctor, grade, release
 from fairmark.cli.terminal import FAILED, WRONG_USE, complaints
 from fairmark.errors import AuthorError, FairmarkError, UsageError
+from fairmark.startup import skip_slow_imports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ _COMMANDS = (release, grade, demo, doctor)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 good, 1 something failed on our side, 2 wrong use."""
+    skip_slow_imports()
     options = _read_arguments(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

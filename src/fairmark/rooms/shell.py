@@ -172,15 +172,27 @@ class Shell(InteractiveShell):
     displayhook_class = Type(_Hook)
     display_pub_class = Type(_Publisher)
 
-    def __init__(self, outputs: Outputs, namespace: dict[str, Any]) -> None:
-        self.outputs = outputs
+    def __init__(self) -> None:
+        self.outputs = Outputs(10**6, 10)
         self.last_value: Any = None
         # A room has one shell, and `display` and `get_ipython` have to find it.
         config = Config()
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "nocolor"
         config.InteractiveShell.autocall = 0
-        super().__init__(config=config, user_ns=namespace)  # type: ignore[no-untyped-call]
+        super().__init__(config=config, user_ns={})  # type: ignore[no-untyped-call]
+
+    def move_in(self, outputs: Outputs, namespace: dict[str, Any]) -> None:
+        """Begin anew in a room: with these outputs and global names, and nothing of what was before."""
+        self.outputs = outputs
+        self.last_value = None
+        self.execution_count = 1
+        self.history_manager.reset()  # type: ignore[union-attr]
+        self.init_create_namespaces(user_ns=namespace)  # type: ignore[no-untyped-call]
+        self.init_sys_modules()  # type: ignore[no-untyped-call]
+        self.init_user_ns()  # type: ignore[no-untyped-call]
+        self.Completer.namespace = self.user_ns
+        Path(self.profile_dir.location).mkdir(parents=True, exist_ok=True)  # type: ignore[union-attr]
 
     def init_io(self) -> None:
         """Leave the streams to `capture`."""
@@ -197,6 +209,9 @@ class Shell(InteractiveShell):
             "traceback": text.split("\n"),
         }
         self.outputs.add(output, len(text))
+
+    def _format_exception_for_storage(self, *_: Any, **__: Any) -> None:
+        """Leave out what IPython would keep of an error for a history: it costs as much as the traceback."""
 
     def ask_exit(self) -> None:
         """Let ``exit()`` and ``quit()`` do nothing, as in a notebook that goes on."""
@@ -227,12 +242,14 @@ def warm(role: str) -> None:
             importlib.import_module(name)
         except ImportError:
             continue
-    try:  # the first traceback costs 0.2 s: its caches are filled here
-        raise ValueError
-    except ValueError as error:
-        from IPython.core.ultratb import VerboseTB  # noqa: PLC0415
-
-        VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
+    # A shell takes longer to build than a small notebook to run, and the first cell and the first traceback
+    # fill caches: each room gets a copy of this one, and moves in.
+    main = sys.modules["__main__"]
+    shell = Shell.instance()
+    _integrate_matplotlib(shell)
+    for source in ("pass", "raise ValueError"):
+        shell.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]
+    sys.modules["__main__"] = main
 
 
 def place_files(folder: str, files: dict[str, bytes], keep: frozenset[str] = frozenset()) -> None:
@@ -277,7 +294,8 @@ class Desk:
         self.outputs = Outputs(limits["output"], limits["outputs"])
         self.streams = _Stream(self.outputs, "stdout"), _Stream(self.outputs, "stderr")
         sys.stdout, sys.stderr = self.streams
-        self.shell = Shell.instance(outputs=self.outputs, namespace=namespace)
+        self.shell = Shell.instance()
+        self.shell.move_in(self.outputs, namespace)
         _integrate_matplotlib(self.shell)
         seed_random(int(setup["seed"]))
         self.error: BaseException | None = None
