@@ -310,6 +310,20 @@ def test_what_holds_no_cells_is_ungradable(instructor, cells):
         assemble(instructor, node)
 
 
+@pytest.mark.parametrize("metadata", [None, 3, {"kernelspec": []}, {"kernelspec": {"name": [1]}}])
+def test_odd_metadata_of_the_notebook_is_not_remarked_on(instructor, handed, metadata):
+    """The kernel that a hostile notebook names is nothing, or a few letters."""
+    handed["metadata"] = metadata
+    assert assemble(instructor, handed).notes == ()
+
+
+def test_a_kernel_for_another_language_is_told(instructor, handed):
+    """A student who changed the kernel learns why nothing works."""
+    handed["metadata"] = {"kernelspec": {"name": "ir", "language": "R"}}
+    (note,) = assemble(instructor, handed).notes
+    assert note == "The notebook was saved with the kernel 'r'; it was graded with Python."
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -158,3 +158,35 @@ def test_forgotten_notebooks_in_a_release_are_told(released):
     assert "not in the source" in messages(
         faults_of_release(released, read_assignment(released, "ps1"), released.release("ps1"))
     )
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}},
+        {"language_info": {"name": "julia"}},
+        {"kernelspec": {"name": "octave", "display_name": "Octave"}},
+    ],
+)
+def test_another_language_is_a_fault_of_the_notebook(tmp_path, metadata):
+    """Code that fairmark cannot run is refused with words; it would give everybody a zero."""
+    node = notebook(*cells())
+    node["metadata"] = metadata
+    course = make_course(tmp_path, {"numbers": node})
+    assert "fairmark grades Python alone" in messages(find_faults(course, "ps1"))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"kernelspec": {"name": "my-env", "display_name": "My course", "language": "python"}},
+        {"kernelspec": {"name": "my-env", "display_name": "Python (my course)"}},
+        {"kernelspec": {"name": "my-env", "display_name": "Mine"}, "language_info": {"name": "ipython"}},
+    ],
+)
+def test_any_kernel_for_python_will_do(tmp_path, metadata):
+    """Environments have names of their own, and old notebooks say less."""
+    node = notebook(*cells())
+    node["metadata"] = metadata
+    assert find_faults(make_course(tmp_path, {"numbers": node}), "ps1") == ()

@@ -11,6 +11,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from fairmark import quiz
+from fairmark.course import PYTHON, find_language
 from fairmark.seating import Handed, Place, Role, read_handed, read_places, seat_cells, text_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def assemble(instructor: SourceNotebook, submitted: NotebookNode | None) -> Asse
     seating = seat_cells(places, handed)
     ids = _Ids(place.cell_id for place in places)
     cells = [_extra(handed[index], ids) for index in seating.before[0]]
-    notes: list[str] = []
+    notes = [] if submitted is None else _remark_on_kernel(submitted)
     for number, place in enumerate(places):
         seat = seating.winner.get(number)
         cell, told = _set_in(place, handed[seat] if seat is not None else None)
@@ -147,6 +148,13 @@ def assemble(instructor: SourceNotebook, submitted: NotebookNode | None) -> Asse
         metadata=json.loads(json.dumps(kept)),
         notes=tuple(notes) if submitted is not None else ("The notebook was not handed in.",),
     )
+
+
+def _remark_on_kernel(submitted: NotebookNode) -> list[str]:
+    language = find_language(submitted.get("metadata"))
+    if language in ("", PYTHON):
+        return []
+    return [f"The notebook was saved with the kernel {language[:40]!r}; it was graded with Python."]
 
 
 def read_questions(instructor: SourceNotebook) -> dict[str, quiz.Question]:

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
     from traitlets.config import Config
+
+PYTHON = "python"
 
 # nbgrader costs two to three seconds to import and nbformat one: both are imported where they are needed.
 
@@ -250,6 +253,28 @@ def open_course(folder: Path | str) -> Course:
             f"{directory.source_directory!r}. Change to the course folder, or name it."
         )
     return Course(Path(directory.root), config, directory)
+
+
+def find_language(metadata: object) -> str:
+    """Return the language that a notebook's code is in, in small letters; empty where it does not say.
+
+    Parameters
+    ----------
+    metadata : object
+        The notebook's own, which may come from anybody: a mapping, or it says nothing.
+    """
+    kernel, language = (_mapping(_mapping(metadata).get(name)) for name in ("kernelspec", "language_info"))
+    named = (kernel.get("language"), language.get("name"), kernel.get("name"), kernel.get("display_name"))
+    texts = [text.lower() if isinstance(text, str) else "" for text in named]
+    told = texts[0] or texts[1]
+    if told:
+        return PYTHON if told == "ipython" else told
+    # Old notebooks name the kernel alone; most are Python's, and say so.
+    return PYTHON if any(PYTHON in text for text in texts) else texts[2]
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def split_at(pattern: Path) -> tuple[Path, re.Pattern[str], Path]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fairmark import quiz
+from fairmark.course import PYTHON, find_language
 from fairmark.errors import Fault
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def find_faults(course: Course, assignment: str) -> tuple[Fault, ...]:
         cells, told = _read_cells(course, path)
         faults += told
         if not told:
+            faults += _faults_of_kernel(course, path)
             faults += _faults_of_cells((*frame.get("header", ()), *cells, *frame.get("footer", ())), marks)
     return tuple(dict.fromkeys(faults))
 
@@ -156,6 +158,17 @@ def _read_cells(course: Course, path: Path) -> tuple[tuple[_Cell, ...], tuple[Fa
         first = str(error).split("\n", 1)[0]
         return (), (Fault(file, "", f"Jupyter's own check of the notebook fails: {first}."),)
     return tuple(_Cell(file, number, cell) for number, cell in enumerate(node.cells, 1)), ()
+
+
+def _faults_of_kernel(course: Course, path: Path) -> Iterator[Fault]:
+    language = find_language(json.loads(path.read_text(encoding="utf-8"))["metadata"])
+    if language not in ("", PYTHON):
+        yield Fault(
+            course.relative(path),
+            "",
+            f"its kernel is {language!r}; fairmark grades Python alone. Choose a kernel for Python in "
+            "JupyterLab, or grade this assignment with nbgrader itself: in a course without fairmark.",
+        )
 
 
 def _faults_of_cells(cells: Sequence[_Cell], marks: _Marks) -> Iterator[Fault]:
@@ -299,6 +312,7 @@ def faults_of_release(course: Course, assignment: Assignment, folder: Path) -> t
         cells, told = _read_cells(course, path)
         faults += told
         if not told:
+            faults += _faults_of_kernel(course, path)
             faults += _faults_of_released_notebook(notebook, cells, path=course.relative(path), marks=marks)
     return tuple(dict.fromkeys(faults))
 

@@ -123,13 +123,21 @@ class Hall:
 def _read_limits(course: Course) -> Limits:
     """Return the limits, with nbgrader's own setting for the time of a cell."""
     settings = [course.config.get(name, {}).get("timeout") for name in ("Execute", "ExecutePreprocessor")]
-    seconds = next((value for value in settings if isinstance(value, int | float) and value > 0), None)
+    seconds = next((seconds for setting in settings if (seconds := _read_seconds(setting)) > 0), 0.0)
     limits = Limits()
-    if seconds is None:
+    if not seconds:
         return limits
     return replace(
-        limits, cell_seconds=float(seconds), submission_seconds=max(limits.submission_seconds, 10.0 * seconds)
+        limits, cell_seconds=seconds, submission_seconds=max(limits.submission_seconds, 10.0 * seconds)
     )
+
+
+def _read_seconds(setting: object) -> float:
+    """Read a time as traitlets has it: what was typed after a command is text. 0 stands for none."""
+    try:
+        return float(setting) if isinstance(setting, int | float | str) else 0.0
+    except ValueError:
+        return 0.0
 
 
 def _preload(assignment: Assignment, *, tests: bool) -> tuple[str, ...]:

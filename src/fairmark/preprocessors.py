@@ -77,6 +77,8 @@ class SubmissionExporter(NotebookExporter):
         self.course = _course_of(self._converter)
         self._halls: dict[str, Hall] = {}
         self._graded: dict[tuple[str, str], Graded] = {}
+        if not stock.Execute(config=self.course.config).enabled:
+            self.log.warning("--no-execute is not heeded: outputs that students hand in prove nothing.")
         self._keep_out_oddities()
 
     def _keep_out_oddities(self) -> None:
