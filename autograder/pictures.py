@@ -1,0 +1,128 @@
+"""Draws the pictures of questions: run ``python -m autograder.pictures`` to make them anew.
+
+It lies here because it says which filter made which picture, and that is the key. The files are named after
+their question, and numbers stand above the panels. Every image is one that scikit-image ships, or made here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+from skimage import data
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Panel = NDArray[Any]
+
+SOURCE = Path(__file__).parents[1] / "source"
+_GAP = 14
+_DIGITS = {  # 5 rows of 3 pixels
+    "1": "010110010010111",
+    "2": "110001010100111",
+    "3": "110001010001110",
+    "4": "101101111001001",
+    "5": "111100110001110",
+    "6": "011100111101111",
+}
+
+
+def _digit(character: str, scale: int = 3) -> Panel:
+    """Return a digit, 1 where it is drawn."""
+    bits = np.array([int(bit) for bit in _DIGITS[character]]).reshape(5, 3)
+    return np.kron(bits, np.ones((scale, scale), dtype=int))
+
+
+def _grey(image: Panel, low: float | None = None, high: float | None = None) -> Panel:
+    """Map an image to uint8, by default from its smallest to its largest value."""
+    image = image.astype(float)
+    low = float(image.min()) if low is None else low
+    high = float(image.max()) if high is None else high
+    scaled = np.clip((image - low) / max(high - low, 1e-9), 0, 1)
+    return np.round(scaled * 255).astype(np.uint8)
+
+
+def _enlarge(image: Panel, times: int) -> Panel:
+    """Repeat every pixel, so that it can be seen."""
+    return np.kron(image, np.ones((times, times), dtype=image.dtype))
+
+
+def _row(*panels: Panel, first_is_plain: bool = True) -> Panel:
+    """Put panels side by side on white, with numbers above them; the first one is the image itself."""
+    height = max(panel.shape[0] for panel in panels)
+    width = sum(panel.shape[1] for panel in panels) + _GAP * (len(panels) + 1)
+    sheet = np.full((height + 2 * _GAP + 18, width), 255, dtype=np.uint8)
+    left = _GAP
+    for number, panel in enumerate(panels, start=0 if first_is_plain else 1):
+        top = _GAP + 18
+        sheet[top : top + panel.shape[0], left : left + panel.shape[1]] = panel
+        if number:
+            digit = _digit(str(number))
+            middle = left + panel.shape[1] // 2 - digit.shape[1] // 2
+            place = sheet[_GAP : _GAP + digit.shape[0], middle : middle + digit.shape[1]]
+            place[digit == 1] = 30
+        left += panel.shape[1] + _GAP
+    return sheet
+
+
+# --- images ---------------------------------------------------------------------------------------------
+
+
+def one_image_four_versions() -> Panel:
+    """Show a part of a photo and what four ways of indexing make of it."""
+    photo = data.camera()[60:188, 150:278]
+    return _row(photo, photo[:, ::-1], _enlarge(photo[::8, ::8], 8), photo.T, photo[::-1])
+
+
+def three_contrasts() -> Panel:
+    """Show one image with three pairs of percentiles."""
+    image = data.coins()[60:230, 180:360].astype(float)
+    rng = np.random.default_rng(7)
+    image.flat[rng.permutation(image.size)[:12]] = 1200
+    pairs = ((0, 100), (25, 75), (1, 99))
+    return _row(*(_grey(image, *np.percentile(image, pair)) for pair in pairs), first_is_plain=False)
+
+
+def one_stack_three_projections() -> Panel:
+    """Look at a stack from three sides: a long rod along X, a disc, and a ball."""
+    z, y, x = np.mgrid[:60, :90, :120]
+    rod = ((z - 12) ** 2 + (y - 20) ** 2 < 25) & (x > 15) & (x < 105)
+    disc = ((y - 60) ** 2 + (x - 35) ** 2 < 400) & (np.abs(z - 30) < 3)
+    ball = (z - 44) ** 2 + (y - 62) ** 2 + (x - 92) ** 2 < 144
+    stack = 140 * rod + 255 * disc + 200 * ball
+    views = [stack.max(axis=axis).astype(np.uint8) for axis in (1, 0, 2)]
+    return _row(*views, first_is_plain=False)
+
+
+def stripes_and_every_third_pixel() -> Panel:
+    """Show fine stripes, and two ways to make the image smaller."""
+    rows, columns = np.mgrid[:180, :180]
+    stripes = 127.5 + 120 * np.sin(2 * np.pi * (0.29 * columns + 0.05 * rows))
+    smooth = ndimage.gaussian_filter(stripes, 1.6, mode="reflect")
+    small = [_enlarge(_grey(image[::3, ::3], 0, 255), 3) for image in (stripes, smooth)]
+    return _row(_grey(stripes, 0, 255), *small)
+
+
+PICTURES: dict[str, Callable[[], Panel]] = {
+    "images/pictures/one_image_four_versions.png": one_image_four_versions,
+    "images/pictures/three_contrasts.png": three_contrasts,
+    "images/pictures/one_stack_three_projections.png": one_stack_three_projections,
+    "images/pictures/stripes_made_smaller.png": stripes_and_every_third_pixel,
+}
+
+
+def draw() -> None:
+    """Write all pictures."""
+    for name, make in PICTURES.items():
+        path = SOURCE / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(make()).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    draw()
