@@ -11,7 +11,7 @@ FLOORS = (
     {"errors", "results", "names", "startup"},
     {"compare", "quiz", "outputs", "settings"},
     {"checks", "course"},
-    {"rooms", "intake", "faults", "seating"},
+    {"rooms", "intake", "faults", "seating", "environment"},
     {"proxy", "authoring"},
     {"assembly", "sitting"},
     {"grading", "gradebook"},
