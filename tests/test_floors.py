@@ -11,7 +11,7 @@ FLOORS = (
     {"errors", "results", "names", "startup"},
     {"compare", "quiz", "outputs", "settings"},
     {"checks", "course"},
-    {"rooms", "intake", "faults", "seating", "environment"},
+    {"rooms", "intake", "faults", "seating", "environment", "repository"},
     {"proxy", "authoring"},
     {"assembly", "sitting"},
     {"grading", "gradebook"},

@@ -1,0 +1,139 @@
+"""``fairmark repository``: judges forks and pull requests, and records what servers show."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from fairmark.cli.terminal import FAILED, GOOD, complaints, console
+from fairmark.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from fairmark.cli.arguments import Commands
+    from fairmark.repository.checking import Checked
+    from fairmark.repository.records import Student
+
+_MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unknown": "[yellow]?[/]", "na": "·"}
+
+
+def add_command(commands: Commands) -> None:
+    """Declare the command's arguments."""
+    command = commands.add_parser("repository", help="judge git work: forks, commits, pull requests")
+    parts = command.add_subparsers(title="what to do", required=True, metavar="ACT")
+    check = parts.add_parser("check", help="judge one student's fork and pull request by all rules")
+    check.add_argument("--task", metavar="TASK.toml", type=Path, required=True, help="what was asked for")
+    check.add_argument("--roster", metavar="ROSTER.csv", type=Path, required=True, help="who is in the class")
+    check.add_argument("--student", metavar="ID", required=True, help="whose work it is, as in the roster")
+    check.add_argument("--upstream", metavar="ADDRESS", help="the original repository (default: the task's)")
+    check.add_argument("--fork", metavar="ADDRESS", help="the student's fork (default: the roster's)")
+    check.add_argument("--ledger", metavar="FILE", type=Path, help="remember there what is seen, and when")
+    check.add_argument(
+        "--mirror", metavar="DIR", type=Path, help="keep what is fetched (default: throw it away)"
+    )
+    check.add_argument(
+        "--now", metavar="UNIX_TIME", type=float, help="the time of this look (default: the clock's)"
+    )
+    check.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+    _add_local(check)
+    check.set_defaults(act=_check)
+
+
+def _add_local(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--allow-local",
+        action="store_true",
+        help="allow paths, bundles and http on this machine as addresses: for practice and offline work",
+    )
+
+
+def _check(options: argparse.Namespace) -> int:
+    from fairmark.repository.address import PUBLIC_HOSTS, AddressError, read_address  # noqa: PLC0415
+    from fairmark.repository.assignment import read_papers  # noqa: PLC0415
+    from fairmark.repository.checking import Bench, check_student, look_at_upstream  # noqa: PLC0415
+    from fairmark.repository.ledger import Ledger  # noqa: PLC0415
+    from fairmark.repository.mirror import Mirror  # noqa: PLC0415
+
+    task, roster = read_papers(options.task, options.roster)
+    student = _find_student(roster, options.student)
+    text = options.upstream or task.upstream
+    try:
+        address = read_address(
+            text, _upstream_hosts(text, (*PUBLIC_HOSTS, *task.hosts)), local=options.allow_local
+        )
+    except AddressError as error:
+        hint = "" if options.allow_local else " (a path or http on this machine needs --allow-local)"
+        raise UsageError(f"The upstream address {text!r} cannot be used: {error}{hint}.") from error
+    with (
+        tempfile.TemporaryDirectory(prefix="fairmark-") as scratch,
+        Mirror(options.mirror or Path(scratch) / "mirror.git") as mirror,
+        mirror.locked(),
+    ):
+        bench = Bench(
+            mirror,
+            task,
+            roster,
+            look_at_upstream(mirror, address),
+            now=time.time() if options.now is None else options.now,
+            ledger=Ledger(options.ledger) if options.ledger else None,
+            local=options.allow_local,
+        )
+        checked = check_student(bench, student, student.fork if options.fork is None else options.fork)
+    for remark in (checked.evidence.upstream, *checked.remarks):
+        if remark:
+            complaints.print(f"[yellow]fairmark:[/] {escape(remark)}", highlight=False, soft_wrap=True)
+    if options.json:
+        sys.stdout.write(json.dumps(as_document(checked), indent=2) + "\n")
+    else:
+        _show(checked)
+    return FAILED if checked.evidence.upstream else GOOD
+
+
+def _upstream_hosts(text: str, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Let the instructor's own address lie on any proper server."""
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    return (*hosts, parts.netloc.rpartition("@")[2].lower()) if parts.scheme == "https" else hosts
+
+
+def _find_student(roster: tuple[Student, ...], wanted: str) -> Student:
+    for student in roster:
+        if student.id == wanted:
+            return student
+    near = get_close_matches(wanted, [student.id for student in roster], 1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UsageError(f"The roster has no student {wanted!r}.{hint}")
+
+
+def as_document(checked: Checked) -> dict[str, object]:
+    """Return the verdicts as plain data."""
+    work = checked.evidence.work
+    return {
+        "student": checked.evidence.student.id,
+        "pull_request": work.pull if work else None,
+        "head": work.head if work else None,
+        "seen_at": work.seen_at if work else None,
+        "rules": {
+            finding.rule: {"verdict": finding.verdict, "message": finding.message, "hint": finding.hint}
+            for finding in checked.findings
+        },
+    }
+
+
+def _show(checked: Checked) -> None:
+    table = Table(show_header=False, box=None)
+    for finding in checked.findings:
+        table.add_row(_MARKS[finding.verdict], finding.rule, escape(finding.message))
+        if finding.hint and finding.verdict != "na":
+            table.add_row("", "", f"[dim]{escape(finding.hint)}[/]")
+    console.print(table)

@@ -1,0 +1,359 @@
+"""Puts together what is known of a student's work: which heads are the student's, and what they hold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fairmark.repository.records import Page, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from fairmark.repository.history import History
+    from fairmark.repository.mirror import Mirror, Refs
+    from fairmark.repository.records import Change, Commit, Kinship, Person, Student, Task
+
+_NO_REPLY = re.compile(r"(?:\d+\+)?(?P<login>[^@+]+)@(?:users\.)?noreply\.[^@]+", re.IGNORECASE)
+_GITLAB_NO_REPLY = re.compile(r"\d+-(?P<login>[^@+]+)@users\.noreply\.gitlab\.[^@]+", re.IGNORECASE)
+MAX_PAGE_BYTES = 256 * 2**10
+_MOST_FORK_HEADS_JUDGED = 40
+
+
+# --- who -----------------------------------------------------------------------------------------------
+
+
+def is_named(student: Student, person: Person) -> bool:
+    """Tell whether an author is in a student's roster entry: by an address, or a forge's no-reply login."""
+    email = person.email.casefold()
+    if not email:
+        return False
+    if email in student.emails:
+        return True
+    matches = (pattern.fullmatch(email) for pattern in (_NO_REPLY, _GITLAB_NO_REPLY))
+    return bool(student.login) and any(
+        match and match["login"].casefold() == student.login for match in matches
+    )
+
+
+def _names(student: Student, commit: Commit) -> bool:
+    return any(is_named(student, person) for person in (commit.author, *commit.coauthors))
+
+
+def _is_classmates(commit: Commit, student: Student, roster: Iterable[Student]) -> bool:
+    """Tell whether a commit's author is another student, and the commit does not name this one."""
+    others = (other for other in roster if other.id != student.id)
+    return not _names(student, commit) and any(is_named(other, commit.author) for other in others)
+
+
+# --- what a head holds ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What belongs to a head whoever looks at it: base, own commits, and those that were passed over."""
+
+    head: str
+    base: str
+    own: tuple[Commit, ...]
+    passed_over: tuple[Commit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Upstream as it is shown now, ready to be asked about heads.
+
+    Parameters
+    ----------
+    mirror : Mirror
+    history : History
+        Of upstream, its pull requests, and the fork that is looked at.
+    refs : Refs
+        Upstream's.
+    task : Task
+    roster : tuple of Student
+    now : float
+    """
+
+    mirror: Mirror
+    history: History
+    refs: Refs
+    task: Task
+    roster: tuple[Student, ...]
+    now: float
+
+    def core(self, head: str, *, base: str | None = None) -> Core:
+        """Return base and own commits of a head."""
+        history = self.history
+        base = history.find_base(head) if base is None else base
+        own: list[Commit] = []
+        passed: list[Commit] = []
+        for commit in history.between(base, head):
+            idle = history.is_empty(commit) or self._is_plain_sync(commit)
+            (passed if idle else own).append(commit)
+        return Core(head, base, tuple(own), tuple(passed))
+
+    def _is_plain_sync(self, commit: Commit) -> bool:
+        """Tell whether a merge holds nothing but what git itself makes of its parents."""
+        if len(commit.parents) != 2:
+            return False
+        clean, tree = self.mirror.merge(*commit.parents)
+        return bool(clean) and tree == commit.tree
+
+    def build_work(
+        self, core: Core, student: Student, *, pull: int | None = None, fork: Refs | None = None
+    ) -> Work:
+        """Return what the rules need to know of one head."""
+        history, mirror, task = self.history, self.mirror, self.task
+        changes = mirror.diff(core.base, core.head)
+        large = mirror.list_large(core.base, core.head, task.max_bytes) if core.own else ()
+        clean = mirror.merge(history.main, core.head)[0] if history.main else None
+        in_fork, on_default = self._place_in_fork(core.head, fork)
+        base = history.commits.get(core.base)
+        return Work(
+            head=core.head,
+            pull=pull,
+            base=core.base,
+            main=history.main,
+            own=core.own,
+            passed_over=len(core.passed_over),
+            mine=tuple(commit.id for commit in core.own if _names(student, commit)),
+            classmates=tuple(c.id for c in core.own if _is_classmates(c, student, self.roster)),
+            changes=changes,
+            pages=self._read_pages(core, changes),
+            large=("more files than are looked at",) if large is None else large,
+            in_fork=in_fork,
+            on_default=on_default,
+            in_upstream=self._is_in_upstream(core.head),
+            clean=clean,
+            clean_now=clean,
+            merged=self._find_merge(core, student, pull),
+            base_date=base.committed if base else 0.0,
+            seen_at=self.now,
+        )
+
+    def _read_pages(self, core: Core, changes: Sequence[Change]) -> tuple[Page, ...]:
+        changed = [change.path for change in changes]
+        touched = [path for path in self.task.paths if path in changed]
+        pages = [self._read_page(core, path) for path in touched]
+        if not pages:
+            lying = (path for path in self.task.paths if self.mirror.find_entry(core.head, path))
+            pages = [self._read_page(core, path) for path in lying][:1]
+        return tuple(pages)
+
+    def _read_page(self, core: Core, path: str) -> Page:
+        before = self.mirror.find_entry(core.base, path) if core.base else None
+        after = self.mirror.find_entry(core.head, path)
+        return Page(path, after[0] if after else "000000", self._read_blob(before), self._read_blob(after))
+
+    def _read_blob(self, entry: tuple[str, str] | None) -> bytes | None:
+        found = self.mirror.reader.read(entry[1], MAX_PAGE_BYTES) if entry else None
+        return found[1] if found and found[0] == "blob" else None
+
+    def _place_in_fork(self, head: str, fork: Refs | None) -> tuple[bool | None, bool | None]:
+        """Tell whether a head is in the fork, and whether it is on its default branch alone."""
+        if fork is None:
+            return None, None
+        default = self.refs.default if self.refs.default in fork.heads else fork.default
+        history = self.history
+        holding = [name for name, commit in fork.heads.items() if history.contains(commit, head)]
+        if any(name != default for name in holding):
+            return True, False
+        if holding:
+            # A branch that was merged and then deleted comes back into the fork's main with upstream's.
+            merged = history.contains(history.main, head)
+            return True, None if merged else True
+        return False, None
+
+    def _is_in_upstream(self, head: str) -> bool:
+        others = (commit for name, commit in self.refs.heads.items() if name != self.refs.default)
+        history = self.history
+        return not history.contains(history.main, head) and any(
+            history.contains(each, head) for each in others
+        )
+
+    def _find_merge(self, core: Core, student: Student, pull: int | None) -> str:
+        """Tell how a head came into upstream's main line, if it did."""
+        history = self.history
+        if not core.own or not history.main:
+            return ""
+        if history.contains(history.main, core.head):
+            return "fast-forward" if core.head in history.line else "merge"
+        newer = history.since(core.base)
+        if pull is not None and any(_tells_of_pull(commit, pull) for commit in newer):
+            return "squash"
+        # A typo has only one right correction: equal changes prove nothing, the author has to be the same.
+        mine = [commit for commit in newer if _names(student, commit) and commit.parents]
+        if mine and self._was_rebased(core, mine):
+            return "rebase"
+        changed = self._changed_lines(core.base, core.head) if mine else None
+        same = (commit for commit in mine if self._changed_lines(commit.parents[0], commit.id) == changed)
+        return "squash" if any(same) else ""
+
+    def _was_rebased(self, core: Core, mine: Sequence[Commit]) -> bool:
+        """Tell whether each own commit has a twin in main: the same change, author and date."""
+        there = set(self.mirror.cherry(self.history.main, core.head, core.base))
+        twins = {(commit.author.email.casefold(), commit.authored) for commit in mine}
+        own = [commit for commit in core.own if len(commit.parents) == 1]
+        marks = ((commit.author.email.casefold(), commit.authored) for commit in own)
+        return bool(own) and there >= {commit.id for commit in own} and twins >= set(marks)
+
+    def _changed_lines(self, old: str, new: str) -> frozenset[tuple[str, str]]:
+        """Return the paths that differ, each with the lines that are new."""
+        found = set()
+        for change in self.mirror.diff(old, new, 50):
+            before = self._read_blob(self.mirror.find_entry(old, change.path)) or b""
+            after = self._read_blob(self.mirror.find_entry(new, change.path)) or b""
+            lines = set(after.split(b"\n")) - set(before.split(b"\n"))
+            found.add((change.path, b"\n".join(sorted(lines)).decode("utf-8", "backslashreplace")))
+        return frozenset(found)
+
+    # --- whose ---------------------------------------------------------------------------------------------
+
+    def pull_cores(self) -> dict[int, Core]:
+        """Return base and own commits of each pull request that could be brought."""
+        known = self.history.commits
+        cores: dict[str, Core] = {}
+        for commit in self.refs.pulls.values():
+            if commit in known and commit not in cores:
+                cores[commit] = self._pull_core(commit)
+        return {number: cores[commit] for number, commit in self.refs.pulls.items() if commit in cores}
+
+    def _pull_core(self, head: str) -> Core:
+        """Return a pull request's core; one that main was moved forward to is traced back to where it began.
+
+        Its own commits then are the last ones of the main line that the head's author made.
+        """
+        history = self.history
+        core = self.core(head)
+        if core.base != head or head == history.line[-1]:
+            return core
+        author = history.commits[head].author.email.casefold()
+        known = [student for student in self.roster if is_named(student, history.commits[head].author)]
+        if not known or not author:
+            return core
+        base = head
+        while history.commits[base].author.email.casefold() == author and history.commits[base].parents:
+            base = history.commits[base].parents[0]
+        return self.core(head, base=base) if base != head else core
+
+    def find_works(
+        self, student: Student, fork: Refs | None, *, claimed: Iterable[int] = (), cores: Mapping[int, Core]
+    ) -> tuple[Work, ...]:
+        """Return every head that may be the student's work, pull requests first.
+
+        Parameters
+        ----------
+        student : Student
+        fork : Refs or None
+            None where the fork does not answer.
+        claimed : iterable of int
+            Pull requests that are known to be the student's: seen before, or told by the forge.
+        cores : mapping
+            As `pull_cores` gives them.
+        """
+        claims = set(claimed)
+        works = [
+            self.build_work(core, student, pull=number, fork=fork)
+            for number, core in cores.items()
+            if number in claims or self.is_theirs(core, student, fork)
+        ]
+        taken = {work.head for work in works}
+        for name, head in list((fork.heads if fork else {}).items()):
+            if head in taken or head not in self.history.commits or len(works) > _MOST_FORK_HEADS_JUDGED:
+                continue
+            core = self._fork_core(head)
+            others = any(_is_classmates(commit, student, self.roster) for commit in core.own)
+            if core.own and name and not others:
+                works.append(self.build_work(core, student, fork=fork))
+                taken.add(head)
+        return tuple(works)
+
+    def _fork_core(self, head: str) -> Core:
+        """Return a branch's core; a template copy begins with a commit that holds what upstream holds."""
+        core = self.core(head)
+        if core.base:
+            return core
+        trees = {self.history.commits[commit].tree for commit in self.history.ancestors(self.history.main)}
+        copies = [commit.id for commit in (*core.own, *core.passed_over) if commit.tree in trees]
+        if not copies:
+            return core
+        known = self.history.ancestors(copies[-1])
+        return replace(
+            core,
+            base=copies[-1],
+            own=tuple(commit for commit in core.own if commit.id not in known),
+            passed_over=tuple(commit for commit in core.passed_over if commit.id not in known),
+        )
+
+    def is_theirs(self, core: Core, student: Student, fork: Refs | None) -> bool:
+        """Tell whether a pull request is the student's.
+
+        It is when an own commit names the student, or when its head is in their fork and no own commit is a
+        classmate's. A head without own commits is in every fork: it says nothing.
+        """
+        if any(_names(student, commit) for commit in core.own):
+            return True
+        if not core.own:
+            return any(len(c.parents) == 1 and _names(student, c) for c in core.passed_over)
+        if fork is None or any(_is_classmates(commit, student, self.roster) for commit in core.own):
+            return False
+        return any(self.history.contains(commit, core.head) for commit in fork.heads.values())
+
+    def count_strangers(self, cores: Mapping[int, Core]) -> int:
+        """Return how many pull requests name nobody of the roster."""
+        return sum(
+            1
+            for core in cores.values()
+            if core.own and not any(_names(student, commit) for commit in core.own for student in self.roster)
+        )
+
+    # --- the fork ------------------------------------------------------------------------------------------
+
+    def find_kinship(self, fork: Refs, *, is_upstream: bool) -> Kinship:
+        """Tell how the history of a fork is related to upstream's."""
+        if is_upstream:
+            return "upstream"
+        history = self.history
+        upstream = frozenset().union(*(history.roots(head) for head in self.refs.heads.values()))
+        roots = frozenset().union(*(history.roots(head) for head in fork.heads.values()))
+        if roots & upstream:
+            return "fork"
+        ours = history.ancestors(history.main)
+        trees = {history.commits[commit].tree for commit in ours}
+        if any(history.commits[root].tree in trees for root in roots):
+            return "template"
+        return "re-upload" if self._holds_upstreams_files(fork) else "unrelated"
+
+    def _holds_upstreams_files(self, fork: Refs) -> bool:
+        """Tell whether a fork holds the asked page, or most of upstream's files, without its history."""
+        if not self.history.main:
+            return False
+        for head in fork.heads.values():
+            if any(self.mirror.find_entry(head, path) for path in self.task.paths):
+                return True
+            names, theirs = (
+                {change.path.rpartition("/")[2] for change in self.mirror.diff("", each, 200)}
+                for each in (self.history.main, head)
+            )
+            if names and len(names & theirs) * 2 > len(names):
+                return True
+        return False
+
+
+def _tells_of_pull(commit: Commit, pull: int) -> bool:
+    """Tell whether a commit's message says that it brings this pull request, as forges write it."""
+    subject = commit.message.split("\n", 1)[0].rstrip()
+    return subject.endswith(f"(#{pull})") or bool(
+        re.search(rf"^See merge request \S+!{pull}$", commit.message, re.MULTILINE)
+    )
+
+
+def choose(works: Sequence[Work], value: Callable[[Work], float]) -> Work | None:
+    """Return the best of several heads: the one that passes most, then pull requests, then the later one."""
+    return max(
+        works,
+        key=lambda work: (value(work), work.pull is not None, work.pull or 0, work.seen_at),
+        default=None,
+    )

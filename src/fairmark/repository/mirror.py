@@ -1,0 +1,406 @@
+"""One bare mirror of ours for what upstream and the forks show; nothing is ever checked out of it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fairmark.errors import FairmarkError, GraderError
+from fairmark.repository.history import History, read_commit
+from fairmark.repository.process import Bounds, ObjectReader, Said, make_repository, run_git
+from fairmark.repository.records import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from fairmark.repository.address import Address
+    from fairmark.repository.records import Commit
+
+# Where each kind of forge publishes the heads of pull requests.
+PULL_PATTERNS = ("refs/pull/*/head", "refs/merge-requests/*/head")
+_PULL = re.compile(r"refs/(?:pull|merge-requests)/(\d{1,9})/head")
+_LINE = re.compile(r"([0-9a-f]{40})\t(refs/[^\s]{1,400}|HEAD)")
+_SYMREF = re.compile(r"ref: refs/heads/([^\s]{1,400})\tHEAD")
+_GONE = re.compile(
+    r"not found|does not exist|does not appear to be a git repository|not a git repository|no such file"
+    r"|could not read Username|Authentication failed|The requested URL returned error: (?:401|403|404|410)",
+    re.IGNORECASE,
+)
+_MOVED = re.compile(r"redirect|returned error: 30\d", re.IGNORECASE)
+MAX_REFS = 20_000
+MAX_FORK_HEADS = 500
+MAX_COMMITS = 200_000
+_MAX_COMMIT_BYTES = 2**20
+_MAX_TREE_BYTES = 8 * 2**20
+
+
+class Unanswered(FairmarkError):  # noqa: N818 - it is what happened
+    """A server gave no repository.
+
+    Parameters
+    ----------
+    message : str
+        One sentence.
+    gone : bool
+        The server said so; otherwise there was no proper answer.
+    """
+
+    def __init__(self, message: str, *, gone: bool) -> None:
+        self.gone = gone
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """What a repository shows: heads and pull requests with their commits, and the default branch."""
+
+    heads: Mapping[str, str]
+    pulls: Mapping[int, str]
+    default: str
+
+    @property
+    def main(self) -> str:
+        """The default branch's newest commit; empty where there is none."""
+        return self.heads.get(self.default, "")
+
+
+class Mirror:
+    """A bare repository that is only fetched into and read from.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._reader: ObjectReader | None = None
+        self._commits: dict[str, Commit] = {}
+        if not (folder / "HEAD").exists():
+            make_repository(folder)
+
+    def __enter__(self) -> Mirror:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process that reads objects."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from fetching into the same mirror."""
+        descriptor = os.open(self.folder / "fairmark.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    # --- servers -------------------------------------------------------------------------------------------
+
+    def list_refs(self, address: Address, *, pulls: bool = False) -> Refs:
+        """Ask a server what it has; nothing is transferred.
+
+        Raises
+        ------
+        Unanswered
+            Where there is no repository, or no proper answer within the limits.
+        """
+        patterns = ["HEAD", "refs/heads/*", *(PULL_PATTERNS if pulls else ())]
+        said = run_git(
+            self.folder,
+            "ls-remote",
+            "--symref",
+            "--",
+            address.url,
+            *patterns,
+            transport=address.transport,
+            bounds=Bounds(seconds=60, output=8 * 2**20),
+        )
+        if not said.good:
+            raise _unanswered(said)
+        return _read_refs(said.output)
+
+    def fetch_upstream(self, address: Address, refs: Refs) -> tuple[str, ...]:
+        """Bring upstream's heads and all pull requests; return what could not be brought, in words.
+
+        One transfer brings everything. Where a single hostile head would spoil it for the whole class, each
+        pull request is brought alone.
+        """
+        wanted = ["+refs/heads/*:refs/upstream/heads/*"]
+        pulls = [f"+{pattern}:{pattern.replace('refs/', 'refs/upstream/', 1)}" for pattern in PULL_PATTERNS]
+        if self._has({*refs.heads.values(), *refs.pulls.values()}):
+            return ()
+        said = self._fetch(address, [*wanted, *pulls])
+        if said.good:
+            return ()
+        said = self._fetch(address, wanted)
+        if not said.good:
+            raise _unanswered(said)
+        left_out = []
+        for number, commit in refs.pulls.items():
+            if not self._has({commit}):
+                said = self._fetch(address, [f"+{commit}:refs/upstream/pull/{number}/head"])
+                if not said.good:
+                    left_out.append(f"pull request {number} could not be brought: {_last_line(said)}")
+        return tuple(left_out)
+
+    def fetch_fork(self, address: Address, refs: Refs) -> None:
+        """Bring the heads of a fork.
+
+        Raises
+        ------
+        Unanswered
+            Where the server does not give them within the limits.
+        """
+        if len(refs.heads) > MAX_FORK_HEADS:
+            raise Unanswered(f"the repository has more than {MAX_FORK_HEADS} branches", gone=False)
+        if self._has(set(refs.heads.values())):
+            return
+        key = hashlib.sha256(address.key.encode()).hexdigest()[:20]
+        said = self._fetch(address, [f"+refs/heads/*:refs/forks/{key}/*"])
+        if not said.good:
+            raise _unanswered(said)
+        if not self._has(set(refs.heads.values())):
+            raise Unanswered("the repository changed while it was looked at; look again", gone=False)
+
+    def _fetch(self, address: Address, wanted: Sequence[str]) -> Said:
+        options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--prune"]
+        options += ["--no-auto-maintenance", "--refmap="]
+        try:
+            return run_git(
+                self.folder,
+                "fetch",
+                *options,
+                "--",
+                address.url,
+                *wanted,
+                transport=address.transport,
+                bounds=Bounds(seconds=180, output=2**20),
+            )
+        finally:
+            for left in self.folder.glob("objects/pack/tmp_*"):
+                left.unlink(missing_ok=True)
+
+    def _has(self, commits: set[str]) -> bool:
+        """Tell whether all these commits are here already."""
+        return all((found := self.reader.head(commit)) and found[1] == "commit" for commit in commits)
+
+    # --- objects -------------------------------------------------------------------------------------------
+
+    @property
+    def reader(self) -> ObjectReader:
+        """Reads objects; the process is started when first needed."""
+        if self._reader is None:
+            self._reader = ObjectReader(self.folder)
+        return self._reader
+
+    def read_history(self, main: str, heads: Sequence[str]) -> History:
+        """Return all commits that these heads build on.
+
+        Raises
+        ------
+        GraderError
+            Where there are more than a course can have.
+        """
+        waiting = [head for head in dict.fromkeys((main, *heads)) if head]
+        seen = set(waiting)
+        commits: dict[str, Commit] = {}
+        while waiting:
+            name = waiting.pop()
+            commit = self._commits.get(name)
+            if commit is None:
+                found = self.reader.read(name, _MAX_COMMIT_BYTES)
+                if found is None or found[0] != "commit":
+                    continue
+                commit = self._commits[name] = read_commit(name, found[1])
+            commits[name] = commit
+            if len(commits) > MAX_COMMITS:
+                raise GraderError(
+                    f"the repositories have more than {MAX_COMMITS} commits; that is not looked at"
+                )
+            for parent in commit.parents:
+                if parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+        return History(commits, main)
+
+    def diff(self, old: str, new: str, most: int = 400) -> tuple[Change, ...]:
+        """List the paths that differ between two trees, byte by byte, at most `most` of them."""
+        said = run_git(
+            self.folder,
+            "diff-tree",
+            "-r",
+            "-z",
+            "--raw",
+            "--no-renames",
+            "--no-textconv",
+            "--no-ext-diff",
+            old or self.empty_tree(),
+            new,
+            bounds=Bounds(seconds=20, output=4 * 2**20),
+        )
+        if not said.good and not said.stopped:
+            raise GraderError(f"git could not compare {old[:12]} with {new[:12]}: {_last_line(said)}")
+        parts = said.output.split(b"\0")
+        changes = []
+        for head, path in zip(parts[0:-1:2], parts[1:-1:2], strict=False):
+            old_mode, new_mode, _, _, status = head.decode("ascii", "replace").lstrip(":").split(" ", 4)
+            name = path.decode("utf-8", "backslashreplace")
+            changes.append(Change(name, status[:1], old_mode, new_mode))
+            if len(changes) >= most:
+                break
+        return tuple(changes)
+
+    def empty_tree(self) -> str:
+        """Return the id of a tree without files, which is then there."""
+        said = run_git(self.folder, "hash-object", "-t", "tree", "-w", "/dev/null")
+        return said.output.decode().strip()
+
+    def find_entry(self, tree: str, path: str) -> tuple[str, str] | None:
+        """Return mode and id of what lies at a path below a tree or commit, or None.
+
+        Trees are read level by level, so that a huge tree beside the path costs nothing.
+        """
+        mode, found = "040000", tree
+        for part in path.encode().split(b"/"):
+            read = self.reader.read(f"{found}^{{tree}}", _MAX_TREE_BYTES) if mode == "040000" else None
+            entry = _find_in_tree(read[1], part) if read else None
+            if entry is None:
+                return None
+            mode, found = entry
+        return mode, found
+
+    def merge(self, ours: str, theirs: str) -> tuple[bool | None, str]:
+        """Merge two commits on paper; tell whether that is without conflicts, and the tree that comes out.
+
+        None where git cannot tell: it does not have both, or it takes too long.
+        """
+        said = run_git(
+            self.folder,
+            "merge-tree",
+            "--write-tree",
+            "--no-messages",
+            ours,
+            theirs,
+            bounds=Bounds(seconds=30, output=2**20),
+        )
+        tree = said.output[:40].decode("ascii", "replace")
+        if said.stopped or said.status not in (0, 1):
+            refused = "unrelated histories" in said.words
+            return (False if refused else None), ""
+        return said.status == 0, tree
+
+    def list_large(self, base: str, head: str, limit: int, most: int = 20) -> tuple[str, ...] | None:
+        """List files over `limit` bytes anywhere between base and head, also those that were deleted again.
+
+        Each object is asked for once, whatever the number of paths that lead to it. None where there are too
+        many objects to look at.
+        """
+        said = run_git(
+            self.folder,
+            "rev-list",
+            "--objects",
+            head,
+            *([f"^{base}"] if base else []),
+            bounds=Bounds(seconds=30, output=16 * 2**20),
+        )
+        if said.stopped:
+            return None
+        large = []
+        for line in said.output.decode("utf-8", "backslashreplace").split("\n"):
+            name, _, path = line.partition(" ")
+            found = self.reader.head(name) if name else None
+            if found and found[1] == "blob" and found[2] > limit:
+                large.append(f"{path} ({found[2]:,} bytes)")
+                if len(large) >= most:
+                    break
+        return tuple(large)
+
+    def cherry(self, main: str, head: str, base: str) -> tuple[str, ...]:
+        """Return those commits of a head whose change is in main already, as ``git cherry`` tells."""
+        said = run_git(
+            self.folder, "cherry", main, head, *([base] if base else []), bounds=Bounds(seconds=30)
+        )
+        lines = said.output.decode("ascii", "replace").split("\n")
+        return tuple(line[2:] for line in lines if line.startswith("- "))
+
+
+def _find_in_tree(data: bytes, name: bytes) -> tuple[str, str] | None:
+    place = 0
+    while place < len(data):
+        end = data.index(b"\0", place)
+        mode, _, found = data[place:end].partition(b" ")
+        if found == name:
+            return mode.decode().zfill(6), data[end + 1 : end + 21].hex()
+        place = end + 21
+    return None
+
+
+def _read_refs(output: bytes) -> Refs:
+    heads: dict[str, str] = {}
+    pulls: dict[int, str] = {}
+    default = detached = ""
+    for number, line in enumerate(output.decode("utf-8", "backslashreplace").split("\n")):
+        if number > MAX_REFS:
+            raise Unanswered(
+                f"the repository shows more than {MAX_REFS} branches and pull requests", gone=False
+            )
+        symref = _SYMREF.fullmatch(line)
+        if symref:
+            default = symref[1]
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            continue
+        commit, name = match.groups()
+        pull = _PULL.fullmatch(name)
+        if pull:
+            pulls[int(pull[1])] = commit
+        elif name.startswith("refs/heads/"):
+            heads[name.removeprefix("refs/heads/")] = commit
+        elif name == "HEAD":
+            detached = commit
+    if default not in heads:
+        same = [name for name, commit in heads.items() if commit == detached]
+        usual = [name for name in ("main", "master") if name in heads]
+        default = next(iter([*same, *usual, *heads]), "")
+    return Refs(heads, pulls, default)
+
+
+def _unanswered(said: Said) -> Unanswered:
+    if said.stopped == "time":
+        return Unanswered("the server took too long to answer", gone=False)
+    if said.stopped == "output":
+        return Unanswered(
+            "the server shows more branches and pull requests than a course can have", gone=False
+        )
+    if _MOVED.search(said.words):
+        return Unanswered("the server says that the repository has another address now", gone=True)
+    if _GONE.search(said.words):
+        return Unanswered(
+            "the server shows no such repository: is it deleted, private, or spelled wrongly?", gone=True
+        )
+    return Unanswered(f"the server gave no proper answer: {_last_line(said)}", gone=False)
+
+
+def _last_line(said: Said) -> str:
+    lines = [line.strip() for line in said.words.split("\n") if line.strip()]
+    line = next(
+        (each for each in reversed(lines) if each.startswith(("fatal:", "error:"))),
+        lines[-1] if lines else "",
+    )
+    shown = "".join(character if character.isprintable() else " " for character in line)
+    return (shown or f"git ended with status {said.status}")[:300]
