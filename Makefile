@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint fuzz lock clean
 
 demo: $(SET_UP)
 	$(BIN)/fairmark demo
@@ -16,6 +16,13 @@ lint: $(SET_UP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What is found lies in fuzz/; `make fuzz FUZZ_SECONDS=3600` looks longer.
+FUZZ_SECONDS ?= 600
+fuzz: $(SET_UP)
+	for target in wire answer author notebook; do \
+	  $(BIN)/python -m tests.fuzz $$target -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
 
 # All versions and hashes stand in constraints.txt; pip compiles byte code, so that rooms open quickly.
 $(SET_UP): pyproject.toml constraints.txt

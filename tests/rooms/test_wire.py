@@ -137,6 +137,12 @@ def test_subclasses_are_flattened_to_plain_data():
     assert [type(part) for part in crossed] == [str, dict, int, np.ndarray]
 
 
+@pytest.mark.parametrize("text", [np.str_(""), np.bytes_(b""), np.str_("a"), np.bytes_(b"a\0b")])
+def test_numpys_texts_cross_also_when_they_are_empty(text):
+    """An element of an array of texts is such a text."""
+    assert same(cross([text]), [text])
+
+
 def test_arrays_arrive_as_copies_that_can_be_written():
     """Views, strides and read-only flags do not cross."""
     view = np.arange(12.0).reshape(3, 4)[:, ::-2]
@@ -165,6 +171,8 @@ def test_a_list_that_contains_itself_is_refused():
         (["a", "<f8", [1], -8, 8], bytes(8)),
         (["a", "<f8", [1], 4, 8], bytes(8)),
         (["l", ["a", "<f8", [1], 0, 8], ["a", "<f8", [1], 0, 8]], bytes(8)),  # one buffer twice
+        (["n", "<U1", 0, 4], b"\x00\x00\x11\x00"),  # a character beyond the last one
+        (["a", ">U1", [1], 0, 4], b"\xff\xff\xff\xff"),
         (["a", "|V0", [2**62], 0, 0], b""),
         (["a", "<U0", [2**40], 0, 0], b""),
         (["d", ["l"], 1], b""),

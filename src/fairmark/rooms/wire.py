@@ -30,6 +30,7 @@ import json
 import math
 import select
 import struct
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -115,7 +116,8 @@ class _Packer:
         if isinstance(value, np.generic):
             if value.dtype.kind not in _ARRAY_KINDS:
                 raise WireError(f"a value of dtype {value.dtype} cannot cross")
-            return ["n", value.dtype.str, *self._store(np.asarray(value).tobytes())]
+            array = np.asarray(value)  # an empty text's own dtype holds nothing, its array's one character
+            return ["n", array.dtype.str, *self._store(array.tobytes())]
         if isinstance(value, list):
             return self._items("l", value, depth)
         if isinstance(value, tuple):
@@ -225,7 +227,14 @@ class _Unpacker:
         _require(math.prod(shape) * dtype.itemsize == len(data), "shape and size of an array differ")
         if dtype.itemsize == 0:
             return np.zeros(shape, dtype) if math.prod(shape) <= MAX_NODES else self._fail("array of nothing")
-        return np.frombuffer(data, dtype).reshape(shape).copy()
+        return self._texts(np.frombuffer(data, dtype)).reshape(shape).copy()
+
+    def _texts(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Refuse texts whose characters are none: numpy believes their numbers, and Python fails on them."""
+        if array.dtype.kind == "U":
+            points = array.view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+            _require(not (points > sys.maxunicode).any(), "a text with a character that is none")
+        return array
 
     def _fail(self, message: str) -> Any:
         raise WireError(message)
@@ -236,7 +245,7 @@ class _Unpacker:
         _require(dtype.itemsize == len(data), "size of a scalar")
         if dtype.itemsize == 0:
             return dtype.type()
-        return np.frombuffer(data, dtype)[0]
+        return self._texts(np.frombuffer(data, dtype))[0]
 
     def _hashable(self, items: list[Any]) -> list[Any]:
         try:
