@@ -18,6 +18,7 @@ LIMITS = Limits(
     disk=30 * MIB,
     files=200,
     processes=40,
+    shared_memory=30 * MIB,
     output=200_000,
     outputs=30,
 )

@@ -33,7 +33,7 @@ likely = st.fixed_dictionaries(
 def test_any_plain_data_becomes_valid_outputs(given_outputs):
     """The notebook they stand in is valid, and can be written."""
     cell = nbformat.v4.new_code_cell(
-        "", id="a", outputs=[nbformat.from_dict(o) for o in clean_outputs(tuple(given_outputs))]
+        "", id="a", outputs=[nbformat.from_dict(o) for o in clean_outputs(tuple(given_outputs))[0]]
     )
     node = nbformat.v4.new_notebook(cells=[cell])
     nbformat.validate(node)
@@ -106,16 +106,28 @@ def test_svg_and_javascript_are_dropped_and_text_stays():
         "application/javascript": "alert(1)",
         "image/png": "aGk=",
     }
-    [output] = clean_outputs(({"output_type": "display_data", "data": data},))
+    ([output], _) = clean_outputs(({"output_type": "display_data", "data": data},))
     assert output["data"] == {"text/plain": "figure", "image/png": "aGk="}
 
 
 def test_numbers_and_sizes_are_bounded():
     """A flood is cut, and the cut is told."""
     assert (
-        len(clean_outputs(tuple({"output_type": "stream", "text": "x"} for _ in range(10_000))))
+        len(clean_outputs(tuple({"output_type": "stream", "text": "x"} for _ in range(10_000)))[0])
         == MAX_OUTPUTS
     )
-    many = clean_outputs(tuple({"output_type": "stream", "text": "x" * 10**6} for _ in range(200)))
-    assert sum(len(output["text"]) for output in many) <= MAX_BYTES + 100
-    assert "left out" in many[-1]["text"]
+    many, met = clean_outputs(tuple({"output_type": "stream", "text": "x" * 10**6} for _ in range(200)))
+    assert sum(len(output["text"]) for output in many) == MAX_BYTES
+    assert met == "output_size"
+
+
+def test_what_fits_of_a_long_text_is_kept_and_so_is_the_exception():
+    """The beginning is worth reading, and the exception tells why the cell ended."""
+    flood = {"output_type": "stream", "text": "x" * 1000}
+    error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["E"]}
+    kept, met = clean_outputs((flood, flood, flood, error), size=1500)
+    assert [len(output.get("text", "")) for output in kept] == [1000, 500, 0]
+    assert (kept[-1]["ename"], met) == ("E", "output_size")
+    kept, met = clean_outputs((flood,) * 4 + (error,), count=2)
+    assert (len(kept), met) == (3, "outputs")
+    assert clean_outputs((flood, error), size=1001, count=2)[1] == ""

@@ -72,11 +72,14 @@ class RoomLost(GraderError):  # noqa: N818 - it is what happened
     Parameters
     ----------
     reason : str
-        One of ``timeout``, ``memory``, ``crash``, ``output``, ``protocol``.
+        ``timeout``, ``memory``, ``cpu``, ``crash``, ``output`` or ``protocol``.
     message : str
         One sentence for the student.
+    limit : str
+        The name of the limit that was met, as in `fairmark.results.Limit`; empty where it was none.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, limit: str = "") -> None:
         self.reason = reason
+        self.limit = limit
         super().__init__(message)

@@ -29,6 +29,7 @@ from fairmark.results import (
     SubmissionResult,
     SubmissionStamp,
 )
+from fairmark.rooms.limits import tell_limit
 from fairmark.rooms.policy import Limits, Mount, Policy
 from fairmark.rooms.room import Zygote
 from fairmark.seating import Role
@@ -45,7 +46,11 @@ if TYPE_CHECKING:
 STUDENT_ROOM_TAG = "fairmark:student-room"
 _COURSE_INSIDE = "/course"
 _HIDDEN = re.compile(r"BEGIN HIDDEN TESTS")
-_LOST_STATUS: dict[str, SubmissionStatus] = {"timeout": "timeout", "memory": "out_of_memory"}
+_LOST_STATUS: dict[str, SubmissionStatus] = {
+    "timeout": "timeout",
+    "cpu": "timeout",
+    "memory": "out_of_memory",
+}
 _TITLE_CHARACTERS = 120
 
 
@@ -128,7 +133,10 @@ def _read_limits(course: Course) -> Limits:
     if not seconds:
         return limits
     return replace(
-        limits, cell_seconds=seconds, submission_seconds=max(limits.submission_seconds, 10.0 * seconds)
+        limits,
+        cell_seconds=seconds,
+        submission_seconds=max(limits.submission_seconds, 10.0 * seconds),
+        cpu_seconds=max(limits.cpu_seconds, 10.0 * seconds),
     )
 
 
@@ -176,19 +184,42 @@ def grade_notebook(
     seed, other = (derive_seed(hall, assembled, student, room) for room in ("examiner", "student"))
     outputs: dict[int, list[dict[str, Any]]] = {}
     items: list[Item] = []
+    met: CellRun | None = None  # the latest limit in a cell that the next test may depend on
     with Sitting(*hall.zygotes(), work=work, trusted=trusted, seeds=(other, seed)) as sitting:
         for place, cell in enumerate(assembled.cells):
             started = time.monotonic()
             run = _run(sitting, cell)
             if run is not None:
-                outputs[place] = clean_outputs(run.outputs)
-                if run.message or run.ours:
-                    outputs[place].append(_tell(run))
+                run, outputs[place] = _keep_outputs(run, sitting.limits)
+                if cell.role is Role.TEST:
+                    met, run = None, _blame_earlier(run, met)
+                elif run.limit:
+                    met = run
             item = _mark(assembled.name, cell, run)
             if item is not None:
                 items.append(replace(item, duration_s=round(time.monotonic() - started, 3)))
         status = _status(sitting.losses, items)
     return GradedNotebook(to_notebook(assembled, outputs), tuple(items), status, assembled.notes)
+
+
+def _keep_outputs(run: CellRun, limits: Limits) -> tuple[CellRun, list[dict[str, Any]]]:
+    """Return what is kept of a cell's outputs, and the cell with what had to be left out noted."""
+    kept, cut = clean_outputs(run.outputs, limits.output, limits.outputs)
+    if cut:
+        words = tell_limit(cut, limits)
+        kept.append({"output_type": "stream", "name": "stderr", "text": f"[{words}]\n"})
+        if not run.limit and not run.message:
+            return replace(run, limit=cut, message=words), kept
+    if run.message or run.ours:
+        kept.append(_tell(run))
+    return run, kept
+
+
+def _blame_earlier(run: CellRun, met: CellRun | None) -> CellRun:
+    """Add the limit that a cell before a failed test has met: what the test needs may be missing."""
+    if met is None or run.limit or run.message or run.ours or run.good:
+        return run
+    return replace(run, limit=met.limit, message=f"In a cell before this test: {met.message}.")
 
 
 def derive_seed(hall: Hall, assembled: AssembledNotebook, student: str, room: str) -> int:
@@ -226,7 +257,7 @@ def _is_unprotected(cell: AssembledCell) -> bool:
 
 def _tell(run: CellRun) -> dict[str, Any]:
     """Return the output that says which limit was hit, or what of ours failed."""
-    name = "Stopped" if run.message else "GraderFailure"
+    name = ("Stopped" if run.lost or not run.limit else "Limit") if run.message else "GraderFailure"
     words = run.message or run.ours
     return {"output_type": "error", "ename": name, "evalue": words, "traceback": [f"{name}: {words}"]}
 
@@ -320,6 +351,7 @@ def _mark_test(notebook: str, cell: AssembledCell, run: CellRun) -> Item:
         hint=failed[0].hint if failed else "",
         needs_review=broken,
         checks=checks,
+        limit=run.limit,
     )
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nh3
+
+if TYPE_CHECKING:
+    from fairmark.results import Limit
 
 MAX_OUTPUTS = 250
 MAX_BYTES = 8 * 2**20
@@ -86,13 +89,13 @@ def _nesting(markup: str) -> int:
     return deepest
 
 
-def _text(value: object) -> str:
+def _text(value: object, most: int = _MAX_TEXT) -> str:
     if isinstance(value, list):
         value = "".join(part for part in value if isinstance(part, str))
     if not isinstance(value, str):
         return ""
     # Lone surrogates cannot be written to a file.
-    return value[:_MAX_TEXT].encode("utf-8", "replace").decode()
+    return value[:most].encode("utf-8", "replace").decode()
 
 
 def _clean_data(data: object) -> dict[str, str]:
@@ -108,11 +111,11 @@ def _clean_data(data: object) -> dict[str, str]:
     return clean
 
 
-def _clean(output: dict[str, Any]) -> dict[str, Any] | None:
+def _clean(output: dict[str, Any], left: int) -> dict[str, Any] | None:
     kind = _text(output.get("output_type"))
     if kind == "stream":
         name = "stderr" if _text(output.get("name")) == "stderr" else "stdout"
-        return {"output_type": "stream", "name": name, "text": _text(output.get("text"))}
+        return {"output_type": "stream", "name": name, "text": _text(output.get("text"), left)}
     if kind == "error":
         lines = output.get("traceback")
         return {
@@ -138,30 +141,45 @@ def _size(output: dict[str, Any]) -> int:
     return sum(map(len, texts)) + sum(map(len, output.get("traceback", ())))
 
 
-def clean_outputs(outputs: tuple[Any, ...]) -> list[dict[str, Any]]:
+def clean_outputs(
+    outputs: tuple[Any, ...], size: int = MAX_BYTES, count: int = MAX_OUTPUTS
+) -> tuple[list[dict[str, Any]], Limit]:
     """Return a cell's outputs in nbformat's shape.
 
     Parameters
     ----------
     outputs : tuple
         Plain data from a room; nothing of it is believed.
+    size, count : int
+        How many characters, and how many outputs, are kept; of a text that is too long its beginning. The
+        exception that ended the cell is kept beyond both.
 
     Returns
     -------
     list of dict
-        At most `MAX_OUTPUTS`, together at most about `MAX_BYTES`; HTML without scripts, styles and
-        addresses, no SVG and no JavaScript.
+        HTML without scripts, styles and addresses, no SVG and no JavaScript.
+    {"", "output_size", "outputs"}
+        Which limit was met.
     """
     kept: list[dict[str, Any]] = []
-    left = MAX_BYTES
-    for output in outputs[:MAX_OUTPUTS]:
-        clean = _clean(output) if isinstance(output, dict) else None
+    met: Limit = ""
+    left = size
+    for output in outputs[: count + MAX_OUTPUTS]:
+        clean = _clean(output, max(left, 0) + 1) if isinstance(output, dict) else None
         if clean is None:
             continue
+        if clean["output_type"] == "error" and len(kept) < count + 3:
+            kept.append(clean)
+            continue
+        if met:
+            continue
         left -= _size(clean)
-        if left < 0:
-            note = "[the rest of the output was left out: it is too long]\n"
-            kept.append({"output_type": "stream", "name": "stderr", "text": note})
-            break
-        kept.append(clean)
-    return kept
+        if len(kept) >= count:
+            met = "outputs"
+        elif left >= 0:
+            kept.append(clean)
+        else:
+            met = "output_size"
+            if clean["output_type"] == "stream" and clean["text"][:left]:
+                kept.append(clean | {"text": clean["text"][:left]})
+    return kept, met

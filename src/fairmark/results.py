@@ -11,6 +11,24 @@ SCHEMA = "fairmark/result/v1"
 Kind = Literal["quiz", "code", "git", "environment", "written"]
 Status = Literal["passed", "failed", "partial", "skipped", "error"]
 Visibility = Literal["visible", "hidden", "after_due_date", "after_published"]
+# The limits of a room, by name; "" where none was met.
+Limit = Literal[
+    "",
+    "cell_time",
+    "submission_time",
+    "cpu",
+    "memory",
+    "processes",
+    "threads",
+    "file_size",
+    "disk",
+    "files",
+    "shared_memory",
+    "open_files",
+    "output_size",
+    "outputs",
+    "answer_size",
+]
 SubmissionStatus = Literal["graded", "ungradable", "timeout", "out_of_memory", "crashed", "error"]
 
 
@@ -45,6 +63,9 @@ class Item:
         In points of the course; `score` is 0 while `needs_review` is set and no rule could decide.
     needs_review : bool
         A person has to look: a written answer, or a failure of ours.
+    limit : Limit
+        The limit that the student's code met in this cell, or in the cells before it where the cell's test
+        failed; `message` tells it in words.
     """
 
     id: str
@@ -61,6 +82,7 @@ class Item:
     needs_review: bool = False
     checks: tuple[CheckResult, ...] = ()
     attachments: tuple[str, ...] = ()
+    limit: Limit = ""
 
 
 @dataclass(frozen=True, slots=True)

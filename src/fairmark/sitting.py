@@ -13,14 +13,15 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fairmark.errors import GraderError, RoomLost
-from fairmark.rooms.policy import MIB
-from fairmark.rooms.room import Room, Zygote, tell_limit
+from fairmark.rooms.limits import MAX_ANSWER, find_limit, last_error, limit_of, tell_limit, tell_stop
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fairmark.results import Limit
     from fairmark.rooms.policy import Limits
+    from fairmark.rooms.room import Room, Zygote
 
 _ATTEMPTS = 3
 _MAX_FILES = 1_000
@@ -28,7 +29,8 @@ _MAX_FILES_BYTES = 32 * 2**20
 _MAX_NAME = 200
 _EXAMINER_GRACE_SECONDS = 10.0
 _MOMENT_SECONDS = 2.0
-_MAX_ANSWER = 64 * MIB
+# What a function has used up of these stays used up after it has come back.
+_LASTING = frozenset({"processes", "threads", "disk", "files", "shared_memory", "open_files"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class CellRun:
         Why the student's room was stopped while the cell ran, as in `RoomLost.reason`; else empty.
     message : str
         The sentence for the student where a limit was exceeded.
+    limit : Limit
+        The limit that the student's code met, whether its room was stopped or an exception told it so.
     score : float or None
         What a test cell's last expression says.
     report : object
@@ -59,6 +63,7 @@ class CellRun:
     outputs: tuple[Any, ...] = ()
     lost: str = ""
     message: str = ""
+    limit: Limit = ""
     score: float | None = None
     report: Any = None
     ours: str = ""
@@ -152,9 +157,13 @@ class Sitting:
         if time.monotonic() < self._ends:
             return None
         seconds = self.limits.submission_seconds
-        return CellRun(
-            good=False, lost="timeout", message=f"not run: all cells together took more than {seconds:.0f} s"
-        )
+        words = f"not run: all cells together took more than {seconds:.0f} s"
+        return CellRun(good=False, lost="timeout", message=words, limit="submission_time")
+
+    def too_late(self) -> RoomLost:
+        """Return what happened to a cell whose time is over: its own, or that of all cells."""
+        reason = "submission_time" if time.monotonic() >= self._ends else "timeout"
+        return RoomLost("timeout", tell_stop(reason, self.limits), limit_of(reason))
 
     # --- the student's room ------------------------------------------------------------------------------
 
@@ -177,13 +186,20 @@ class Sitting:
         deadline = self._deadline()
         try:
             room.send(pack_frame(["run"], source), deadline)
-            return self._read_run(room, deadline)
+            return self._explain(room, self._read_run(room, deadline))
         except TimeoutError:
             return self._stop_student(room)
         except RoomLost as lost:
             return self._lose_student(lost)
         except WireError as error:
             return CellRun(good=False, message=f"not run: {error}")
+
+    def _explain(self, room: Room, run: CellRun) -> CellRun:
+        """Add the limit that a cell's exception comes from, if it comes from one."""
+        if run.good:
+            return run
+        limit = find_limit(*last_error(run.outputs), room.look, self.limits)
+        return replace(run, limit=limit, message=tell_limit(limit, self.limits)) if limit else run
 
     def _read_run(self, room: Room, deadline: float) -> CellRun:
         message, tree, _, body = room.receive(deadline)
@@ -195,24 +211,26 @@ class Sitting:
                 raise WireError("no list of outputs")
         except (WireError, LookupError, TypeError):
             room.close()
-            raise RoomLost("protocol", tell_limit("protocol", self.limits)) from None
+            raise room.loss("protocol") from None
         return CellRun(good=message[1], outputs=tuple(outputs))
 
     def _stop_student(self, room: Room) -> CellRun:
         """Interrupt a cell that takes too long, as a person would; end the room if it does not listen."""
-        words = tell_limit("timeout", self.limits)
+        late = self.too_late()
         try:
             run = self._read_run(room, room.interrupt())
         except (TimeoutError, RoomLost):
             room.close()
-            return self._lose_student(RoomLost("timeout", words))
+            return self._lose_student(late)
         self.losses.append("timeout")
-        return CellRun(good=False, outputs=run.outputs, lost="timeout", message=words)
+        return CellRun(
+            good=False, outputs=run.outputs, lost="timeout", message=str(late), limit=limit_of_loss(late)
+        )
 
     def _lose_student(self, lost: RoomLost) -> CellRun:
         self._student = None
         self.losses.append(lost.reason)
-        return CellRun(good=False, lost=lost.reason, message=str(lost))
+        return CellRun(good=False, lost=lost.reason, message=str(lost), limit=limit_of_loss(lost))
 
     def _student_room(self) -> Room | None:
         """Return the student's room; after a loss a fresh one, in which the cells before were run again."""
@@ -276,7 +294,7 @@ class Sitting:
         except (TimeoutError, RoomLost) as error:
             examiner.close()
             self._examiner = None
-            words = str(error) or tell_limit("timeout", self.limits)
+            words = str(error) or str(self.too_late())
             self._shaken = f"an earlier test did not come to its end: {words}"
             return CellRun(good=False, ours=f"the test itself did not come to its end: {words}")
 
@@ -293,10 +311,16 @@ class Sitting:
             return {}
         except TimeoutError:
             student.close()
-            self._lose_student(RoomLost("timeout", tell_limit("timeout", self.limits)))
+            self._lose_student(self.too_late())
         except RoomLost as lost:
             self._lose_student(lost)
         return {}
+
+    def renew_student(self) -> None:
+        """Let the next cell have a fresh room: what fills this one must not cost the next question."""
+        if self._student is not None:
+            self._student.close()
+            self._student = None
 
     def lose_examiner(self) -> None:
         """Note that the examiner's room is gone."""
@@ -306,6 +330,11 @@ class Sitting:
     def lose(self, lost: RoomLost) -> None:
         """Note that the student's room is gone."""
         self._lose_student(lost)
+
+
+def limit_of_loss(lost: RoomLost) -> Limit:
+    """Return the limit that ended a room."""
+    return limit_of(lost.limit)
 
 
 def _choose_files(files: Any) -> dict[str, bytes]:
@@ -349,6 +378,7 @@ class _Conversation:
         self.deadline = deadline
         self.lost = "" if student is not None else "crash"
         self.words = "" if student is not None else "an earlier cell ends every room it runs in"
+        self.limit: Limit = ""
         self.asked = False  # the student's room was asked something in this cell
 
     def hold(self) -> CellRun:
@@ -359,7 +389,7 @@ class _Conversation:
             except TimeoutError:
                 if self._interrupt():
                     continue
-                return CellRun(good=False, lost=self.lost, message=self.words)
+                return self._failed()
             except RoomLost as lost:
                 return self._end(lost)
             if message[0] == "ran":
@@ -371,6 +401,9 @@ class _Conversation:
                 self.examiner.send(pack_frame(["stopped", self.words]), _soon(self.deadline))
             else:
                 self.examiner.channel.forward(*answer, deadline=_soon(self.deadline))
+
+    def _failed(self) -> CellRun:
+        return CellRun(good=False, lost=self.lost, message=self.words, limit=self.limit)
 
     def _interrupt(self) -> bool:
         """Stop a test that goes on and on over what the student's code gave: an endless generator, say.
@@ -384,19 +417,19 @@ class _Conversation:
             self.examiner.close()
             self.sitting.lose_examiner()
             return False
-        self._stop("timeout", tell_limit("timeout", self.sitting.limits))
+        self._stop(self.sitting.too_late())
         self.examiner.interrupt()
         return True
 
     def _end(self, lost: RoomLost) -> CellRun:
         """Return what the end of the examiner's room says: of the student's work, or of ours."""
-        if not self.words and (lost.reason != "memory" or not self.asked):
+        if not self.lost and (lost.reason not in ("memory", "cpu") or not self.asked):
             raise lost
         self.sitting.lose_examiner()
-        if self.words:
-            return CellRun(good=False, lost=self.lost, message=self.words)
+        if self.lost:
+            return self._failed()
         self.sitting.losses.append(lost.reason)
-        return CellRun(good=False, lost=lost.reason, message=f"the test {lost}")
+        return CellRun(good=False, lost=lost.reason, message=f"the test {lost}", limit=limit_of_loss(lost))
 
     def _carry(self, head: bytes, body: bytes) -> tuple[bytes, bytes] | None:
         """Carry a question to the student's room; return the answer, or None where there is none."""
@@ -405,40 +438,56 @@ class _Conversation:
         self.asked = True
         try:
             self.student.channel.forward(head, body, deadline=self.deadline)
-            message, _, head, body = self.student.receive(self.deadline)
+            message, tree, head, body = self.student.receive(self.deadline)
         except TimeoutError:
-            self._stop("timeout", tell_limit("timeout", self.sitting.limits))
+            self._stop(self.sitting.too_late())
         except OSError:
-            self._stop("crash", tell_limit("crash", self.sitting.limits))
+            self._stop(self.student.loss("crash"))
         except RoomLost as lost:
-            self._stop(lost.reason, str(lost))
+            self._stop(lost)
         else:
-            if len(body) > _MAX_ANSWER:
-                self._stop("output", f"stopped because it gave a test more than {_MAX_ANSWER // MIB} MiB")
-                return None
-            if message[0] in ("answer", "callback"):
+            if len(body) > MAX_ANSWER:
+                self._stop(self.student.loss("output"))
+            elif message[0] in ("answer", "callback"):
+                if message[:2] == ["answer", False] and not self.limit:
+                    self._explain(tree, body)
                 return head, body
-            self._stop("protocol", tell_limit("protocol", self.sitting.limits))
+            else:
+                self._stop(self.student.loss("protocol"))
         return None
 
-    def _stop(self, reason: str, words: str) -> None:
+    def _explain(self, tree: Any, body: bytes) -> None:
+        """Note the limit that an exception of the student's code comes from, if it comes from one."""
+        assert self.student is not None  # noqa: S101 - for the type checker
+        try:
+            told = unpack_value(tree, body)
+            name, words = str(told["builtin"] or told["class"]), str(told["message"])
+        except (WireError, LookupError, TypeError):
+            return
+        self.limit = find_limit(name, words, self.student.look, self.sitting.limits)
+
+    def _stop(self, lost: RoomLost) -> None:
         assert self.student is not None  # noqa: S101 - for the type checker
         ended = self.student.close()
-        if ended == "memory":
-            reason, words = "memory", tell_limit("memory", self.sitting.limits)
+        if ended in ("memory", "cpu"):
+            lost = self.student.loss(ended)
         self.student = None
-        self.lost, self.words = reason, words
-        self.sitting.lose(RoomLost(reason, words))
+        self.lost, self.words, self.limit = lost.reason, str(lost), limit_of_loss(lost)
+        self.sitting.lose(lost)
         # The test now learns that its question has no answer, and needs a moment to come to its end.
         self.deadline = time.monotonic() + _EXAMINER_GRACE_SECONDS
 
     def _read_verdict(self, message: list[Any], tree: Any, body: bytes) -> CellRun:
         verdict = unpack_value(tree, body)
+        if self.student is not None and self.limit in _LASTING:
+            self.sitting.renew_student()
+        words = self.words or (tell_limit(self.limit, self.sitting.limits) if self.limit else "")
         return CellRun(
             good=bool(message[1]),
             outputs=tuple(verdict["outputs"]),
             lost=self.lost,
-            message=self.words,
+            message=words,
+            limit=self.limit,
             score=verdict["score"],
             report=verdict["report"],
             ours=verdict["ours"],

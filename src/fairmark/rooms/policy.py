@@ -17,12 +17,18 @@ class Limits:
         Wall clock for one cell.
     submission_seconds : float
         Wall clock for all cells of one notebook, both rooms together.
+    cpu_seconds : float
+        Processor time of all processes of the room together.
     memory : int
-        Bytes of all processes of the room together.
+        Bytes of all processes of the room together, and of what lies on its private disks.
     processes : int
-        Processes and threads.
+        Processes and threads together.
+    open_files : int
+        Open files of one process.
     file_size, disk : int
         Bytes of one file, and of all files on each of the room's private disks.
+    shared_memory : int
+        Bytes in ``/dev/shm``.
     files : int
         Files and folders on each of these disks.
     output : int
@@ -33,10 +39,13 @@ class Limits:
 
     cell_seconds: float = 30.0
     submission_seconds: float = 300.0
+    cpu_seconds: float = 300.0
     memory: int = 2048 * MIB
     processes: int = 128
+    open_files: int = 256
     file_size: int = 128 * MIB
     disk: int = 256 * MIB
+    shared_memory: int = 256 * MIB
     files: int = 20_000
     output: int = 4 * MIB
     outputs: int = 200

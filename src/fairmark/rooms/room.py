@@ -6,22 +6,27 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from dataclasses import asdict
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from fairmark.errors import RoomLost, SandboxError
 from fairmark.rooms.bubblewrap import interpreter_mounts, zygote_command
-from fairmark.rooms.policy import MIB, Limits, Policy
+from fairmark.rooms.limits import Evidence, limit_of, tell_stop
 from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head
+
+if TYPE_CHECKING:
+    from fairmark.rooms.policy import Policy
 
 _START_SECONDS = 60.0
 _OPEN_SECONDS = 20.0
 _CLOSE_SECONDS = 10.0
 _INTERRUPT_SECONDS = 2.0
+_BUS_ERROR = 128 + signal.SIGBUS
 
 
 class Zygote:
@@ -142,6 +147,11 @@ class Zygote:
         """Send an interrupt to what runs in a room."""
         self._order("interrupt", number, {})
 
+    def look_at_room(self, number: int) -> Evidence:
+        """Return what was seen of a room since the last look."""
+        self._order("look", number, {})
+        return Evidence.read(self._hear(_CLOSE_SECONDS))
+
     def close_room(self, number: int) -> dict[str, Any]:
         """End a room and everything in it; return why and how it ended."""
         self._order("close", number, {})
@@ -162,17 +172,6 @@ class Zygote:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def tell_limit(reason: str, limits: Limits, seconds: float | None = None) -> str:
-    """Return the sentence for the student that says which limit was exceeded."""
-    if reason == "timeout":
-        return f"stopped after {seconds or limits.cell_seconds:.0f} s: it takes too long, or never ends"
-    if reason == "memory":
-        return f"stopped because it used more than {limits.memory // MIB} MiB of memory"
-    if reason == "protocol":
-        return "stopped because it disturbed the connection to the grader"
-    return "the Python process ended unexpectedly (a crash, or a call that ends the process)"
 
 
 class Room:
@@ -226,13 +225,31 @@ class Room:
             raise self._lost() from None
         except WireError:
             self.close()
-            raise RoomLost("protocol", tell_limit("protocol", self.zygote.policy.limits)) from None
+            raise self.loss("protocol") from None
         return message, tree, head, body
 
+    def loss(self, reason: str) -> RoomLost:
+        """Return what to raise where the room was stopped, or ended, for `reason`."""
+        return RoomLost(reason, tell_stop(reason, self.zygote.policy.limits), limit_of(reason))
+
     def _lost(self) -> RoomLost:
-        ended = self.close()
-        reason = "memory" if ended == "memory" else "crash"
-        return RoomLost(reason, tell_limit(reason, self.zygote.policy.limits))
+        """End the room and return why it was lost."""
+        ended = self.end()
+        if ended["reason"] in ("memory", "cpu"):
+            return self.loss(str(ended["reason"]))
+        # A process that touches shared memory which is not there ends without an exception.
+        full = Evidence.read(ended).full
+        if ended.get("status") == _BUS_ERROR and full & {"shared_memory", "disk"}:
+            told = self.loss("shared_memory" if "shared_memory" in full else "disk")
+            return RoomLost("crash", str(told), told.limit)
+        return self.loss("crash")
+
+    def look(self) -> Evidence:
+        """Return what was seen of the room since the last look; nothing where it cannot be looked at."""
+        try:
+            return self.zygote.look_at_room(self.number) if self.open else Evidence()
+        except SandboxError:
+            return Evidence()
 
     def interrupt(self) -> float:
         """Interrupt what runs; return until when it has time to stop."""
@@ -241,11 +258,15 @@ class Room:
 
     def close(self) -> str:
         """End the room and everything in it; return why it ended."""
+        return str(self.end().get("reason", ""))
+
+    def end(self) -> dict[str, Any]:
+        """End the room and everything in it; return what the zygote tells of its end."""
         if not self.open:
-            return "closed"
+            return {"reason": "closed"}
         self.open = False
         self.channel.close()
-        return str(self.zygote.close_room(self.number).get("reason", ""))
+        return self.zygote.close_room(self.number)
 
     def __enter__(self) -> Room:
         return self

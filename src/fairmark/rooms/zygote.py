@@ -19,15 +19,16 @@ import socket
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fairmark.rooms import linux, shell
+from fairmark.rooms import linux, shell, watch
 
 _HOME = "/home/student"
 _WATCH_SECONDS = 0.1
-_SOCKET_BUFFER = 2 * 212_992  # what Linux lets a process ask for by default
+# The room's private disks, and the limit that each stands for.
+_DISKS = {"/tmp": "disk", "/dev/shm": "shared_memory", _HOME: "disk"}  # noqa: S108
 _NAMESPACES = (
     linux.CLONE_NEWUSER
     | linux.CLONE_NEWNS
@@ -44,7 +45,33 @@ class _Room:
 
     keeper: int  # the process that entered the namespaces; ends when the room has ended
     init: int  # the room's process number 1; killing it ends everything inside
+    last_words: int  # a pipe on which the keeper tells what was full when the room ended
     reason: str = ""
+    most: watch.Use = field(default_factory=watch.Use)  # since the last look
+    full: set[str] = field(default_factory=set)
+
+    def note(self, use: watch.Use) -> None:
+        """Keep the most of each number."""
+        self.most.processes = max(self.most.processes, use.processes)
+        self.most.tasks = max(self.most.tasks, use.tasks)
+
+    def disks(self) -> dict[str, str]:
+        """Return where its disks can be looked at."""
+        return {f"/proc/{self.init}/root{folder}": limit for folder, limit in _DISKS.items()}
+
+    def printed(self) -> int:
+        """Return the bytes that C code and child processes have written to its outputs."""
+        size = 0
+        for descriptor in (1, 2):
+            with contextlib.suppress(OSError):
+                size += 512 * Path(f"/proc/{self.init}/fd/{descriptor}").stat().st_blocks
+        return size
+
+    def end(self, reason: str) -> None:
+        """End everything in it."""
+        self.reason = reason
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.init, signal.SIGKILL)
 
 
 # --- in the fork: from a copy of the zygote to a locked room ----------------------------------------------
@@ -62,8 +89,8 @@ def _furnish(limits: dict[str, Any], seen: list[str]) -> None:
     """Give the room its private disks, its own process table, and no way to get more."""
     flags = linux.MS_NOSUID | linux.MS_NODEV
     linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
-    size = f"size={limits['disk']},nr_inodes={limits['files']},mode=0700"
-    for folder in ("/tmp", "/dev/shm", _HOME):  # noqa: S108
+    for folder, limit in _DISKS.items():
+        size = f"size={limits[limit]},nr_inodes={limits['files']},mode=0700"
         covered = [path for path in seen if Path(path).is_relative_to(folder)]
         descriptors = [os.open(path, os.O_PATH) for path in covered]
         linux.mount("tmpfs", folder, "tmpfs", flags, size)
@@ -76,12 +103,12 @@ def _furnish(limits: dict[str, Any], seen: list[str]) -> None:
 
 
 def _limit(limits: dict[str, Any]) -> None:
-    seconds = int(limits["submission_seconds"]) + 5
+    seconds = int(limits["cpu_seconds"]) + 5
     for name, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_FSIZE, limits["file_size"]),
-        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_NOFILE, limits["open_files"]),
         (resource.RLIMIT_NPROC, limits["processes"]),
         # Address space, not memory: twice the room's memory, so that a single huge allocation is a
         # MemoryError in the student's cell. The sum over processes is watched by the zygote.
@@ -142,7 +169,7 @@ def _live(setup: dict[str, Any], descriptor: int) -> None:
     os._exit(0)
 
 
-def _open_room(setup: dict[str, Any], descriptor: int, report: int) -> None:
+def _open_room(setup: dict[str, Any], descriptor: int, report: int, last_words: int) -> None:
     """Enter the namespaces and start process 1 in them. Never returns."""
     status = 1
     try:
@@ -161,6 +188,7 @@ def _open_room(setup: dict[str, Any], descriptor: int, report: int) -> None:
         os.write(report, f"init {init}\n".encode())
         os.close(report)
         _, status = os.waitpid(init, 0)
+        os.write(last_words, json.dumps(sorted(watch.look_at_disks(_DISKS)[1])).encode())
         _exit_as(status)
     except BaseException:  # noqa: BLE001
         with contextlib.suppress(OSError):
@@ -221,17 +249,21 @@ class Zygote:
         elif order["order"] == "interrupt" and number in self.rooms:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.rooms[number].init, signal.SIGINT)
+        elif order["order"] == "look":
+            self.answer(self._look(number))
         elif order["order"] == "close":
             self.answer(self._close(number))
 
     def _open(self, number: int, setup: dict[str, Any], descriptor: int) -> dict[str, Any]:
         reading, writing = os.pipe()
+        last_words, last_writing = os.pipe()
         keeper = os.fork()
         if keeper == 0:
             os.close(reading)
             self.control.close()
-            _open_room({**self.setup, **setup}, descriptor, writing)
+            _open_room({**self.setup, **setup}, descriptor, writing, last_writing)
         os.close(writing)
+        os.close(last_writing)
         os.close(descriptor)
         told = b""
         while part := os.read(reading, 4096):  # both sides close it when the room is furnished
@@ -240,8 +272,9 @@ class Zygote:
         init = re.search(rb"^init (\d+)$", told, re.MULTILINE)
         if init is None or b"Traceback" in told:
             os.waitpid(keeper, 0)
+            os.close(last_words)
             return {"room": number, "error": told.decode(errors="replace")}
-        self.rooms[number] = _Room(keeper, int(init[1]))
+        self.rooms[number] = _Room(keeper, int(init[1]), last_words)
         return {"room": number}
 
     def _close(self, number: int) -> dict[str, Any]:
@@ -253,70 +286,46 @@ class Zygote:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(room.init, signal.SIGKILL)
             _, status = os.waitpid(room.keeper, 0)
+        full = json.loads(os.read(room.last_words, 4096) or b"[]")
+        os.close(room.last_words)
         return {
             "room": number,
             "reason": room.reason or ("ended" if ended else "closed"),
             "status": os.waitstatus_to_exitcode(status),
+            "full": sorted({*full, *room.full}),
         }
 
     def _watch(self) -> None:
-        """End the rooms that use more memory than they may: all of their processes together."""
-        used = _memory_by_init({room.init for room in self.rooms.values()})
+        """Note what rooms use; end those that use more memory or processor time than they may."""
+        limits = self.setup["limits"]
+        uses = watch.measure({room.init for room in self.rooms.values()})
         for room in self.rooms.values():
-            if used.get(room.init, 0) > self.setup["limits"]["memory"]:
-                room.reason = "memory"
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(room.init, signal.SIGKILL)
+            use = uses.get(room.init)
+            if use is None:
+                continue
+            room.note(use)
+            stored, full = watch.look_at_disks(room.disks())
+            room.full |= full
+            if use.memory + stored + room.printed() > limits["memory"]:
+                room.end("memory")
+            elif use.cpu > limits["cpu_seconds"]:
+                room.end("cpu")
 
-
-def _proportional_size(pid: int) -> int:
-    """Return the bytes of `pid`, shared pages divided by the number of their users."""
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:  # the process has hidden itself, or is gone: its resident pages can always be read
-        return _resident_size(pid)
-    for line in text.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return _resident_size(pid)
-
-
-def _resident_size(pid: int) -> int:
-    """Return the bytes of `pid` in memory; its threads tell them even where the first one has ended."""
-    sizes = [0]
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError, LookupError, ValueError):
-                sizes.append(int((task / "statm").read_text().split()[1]))
-    return max(sizes) * resource.getpagesize()
-
-
-def _buffer_size(pid: int) -> int:
-    """Return the bytes that the sockets of `pid` may hold in the kernel."""
-    sockets = 0
-    with contextlib.suppress(OSError):
-        for entry in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                sockets += str(entry.readlink()).startswith("socket:")
-    return sockets * _SOCKET_BUFFER
-
-
-def _memory_by_init(inits: set[int]) -> dict[int, int]:
-    """Return the bytes used below each of `inits` (process numbers as the zygote sees them)."""
-    parents = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                stat = Path(entry.path, "stat").read_text()
-                parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    used: dict[int, int] = {}
-    for pid in parents:
-        above = pid
-        while above and above not in inits:
-            above = parents.get(above, 0)
-        if above:
-            used[above] = used.get(above, 0) + _proportional_size(pid) + _buffer_size(pid)
-    return used
+    def _look(self, number: int) -> dict[str, Any]:
+        """Tell what was seen of a room since the last look."""
+        self._watch()
+        room = self.rooms.get(number)
+        if room is None:
+            return {"room": number}
+        told = {
+            "room": number,
+            "processes": room.most.processes,
+            "tasks": room.most.tasks,
+            "full": sorted(room.full),
+            "largest": watch.largest_file(room.disks()),
+        }
+        room.most, room.full = watch.Use(), set()
+        return told
 
 
 def main() -> None:

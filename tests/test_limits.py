@@ -1,0 +1,191 @@
+"""Each limit of a room costs its own question alone, and is told by name, in the result and on the page."""
+
+from dataclasses import replace
+
+import pytest
+from conftest import LIMITS
+from courses import answer, check, make_course, notebook, run_nbgrader, write
+
+from fairmark import grading
+from fairmark.batch import grade_assignment
+from fairmark.results import Limit
+from fairmark.rooms.limits import Evidence, find_limit, tell_limit, tell_stop
+from fairmark.sitting import Sitting, TestCell
+
+SMALL = replace(LIMITS, cell_seconds=2, submission_seconds=100, cpu_seconds=6, open_files=64)
+
+# What a student's function does, the limit that it meets, and the words that the student reads.
+BREAKING = {
+    "cell_time": ("while True: pass", "stopped after 2 s"),
+    "cpu": (
+        "import os, resource, signal, time\n"
+        "    for _ in range(8):\n"
+        "        if os.fork() == 0:\n"
+        "            while True: pass\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "    time.sleep(9)",
+        "computed for more than 2 s",
+    ),
+    "memory": ("import numpy as np\n    return np.ones(10**11)", "a room has 400 MiB"),
+    "processes": (
+        "import os, time\n    while True:\n        if os.fork() == 0: time.sleep(9)",
+        "no further process could be started: a room may have 40",
+    ),
+    "threads": (
+        "import threading, time\n"
+        "    while True: threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+        "no further thread could be started: a room may have 40",
+    ),
+    "file_size": ("open('big', 'wb').write(bytes(25 * 2**20))", "one file may have 20 MiB"),
+    "disk": (
+        "for i in range(4): open(f'/tmp/{i}', 'wb').write(bytes(10 * 2**20))",
+        "the disk was full: it holds 30 MiB",
+    ),
+    "files": ("for i in range(1000): open(f'/tmp/{i}', 'w')", "a disk holds 200 files and folders"),
+    "shared_memory": (
+        "for i in range(4): open(f'/dev/shm/{i}', 'wb').write(bytes(10 * 2**20))",
+        "the shared memory (/dev/shm) was full: it holds 30 MiB",
+    ),
+    "open_files": ("kept = [open('x', 'w') for _ in range(1000)]", "a process may have 64 at a time"),
+    "answer_size": ("import numpy as np\n    return np.zeros(70 * 2**20, np.uint8)", "gave a test more than"),
+}
+# The same for cells: a test's own output is the instructor's.
+SHOWING = {
+    "output_size": ("print('x' * 10**6)", "a cell may show 0.191 MiB"),
+    "outputs": ("for i in range(99): display(i)", "a cell may show 30 outputs"),
+}
+
+
+def breaking(limit):
+    what = BREAKING[limit][0]
+    return answer(f"def f_{limit}():\n    {what}", f"f_{limit}")
+
+
+def grade(tmp_path, monkeypatch, limits, cells, *, feedback=False):
+    """Grade one hand-in in which `cells` are the student's; each of their tests calls what it defines."""
+    blank = []
+    for name, cell in cells.items():
+        test = f"f_{name}()\nassert True"
+        blank += [answer(f"### BEGIN SOLUTION\ndef f_{name}(): pass\n### END SOLUTION", f"f_{name}")]
+        blank += [check(test, f"test_{name}", 1)]
+        assert cell.metadata.nbgrader.grade_id == f"f_{name}"
+    course = make_course(tmp_path, {"work": notebook(*blank)})
+    handed = notebook(*blank)
+    for place, cell in enumerate(cells.values()):
+        handed.cells[2 * place] = cell
+    write(course.submitted("ann", "ps1") / "work.ipynb", handed)
+    monkeypatch.setattr(grading, "_read_limits", lambda _: limits)
+    [result] = grade_assignment(course, "ps1", workers=1).results
+    page = ""
+    if feedback:
+        run_nbgrader(course.root, "generate_feedback", "ps1")
+        page = (course.feedback("ann", "ps1") / "work.html").read_text()
+    return result, page
+
+
+def test_every_limit_is_told_in_the_result_and_on_the_page_and_costs_its_question_alone(
+    tmp_path, monkeypatch
+):
+    """Each question but the limit's own is graded, and each page says what was exceeded."""
+    limits = replace(SMALL, cpu_seconds=100)
+    cells = {name: breaking(name) for name in BREAKING if name != "cpu"}
+    for name, (what, _) in SHOWING.items():
+        cells[name] = answer(f"{what}\ndef f_{name}(): raise ValueError", f"f_{name}")
+    cells["above"] = answer("while True: pass\ndef f_above(): return 1", "f_above")
+    for number in (1, 2):
+        cells[f"good_{number}"] = answer(f"def f_good_{number}(): return 1", f"f_good_{number}")
+    result, page = grade(tmp_path, monkeypatch, limits, cells, feedback=True)
+    items = {item.id.removeprefix("test_"): item for item in result.items}
+    for name, (_, words) in {**BREAKING, **SHOWING}.items():
+        if name != "cpu":
+            assert (items[name].limit, items[name].score) == (name, 0), items[name]
+            assert words in items[name].message
+            assert words in page
+    assert items["above"].message.startswith("In a cell before this test: stopped after 2 s")
+    assert items["above"].limit == "cell_time"
+    assert [items[f"good_{number}"].score for number in (1, 2)] == [1, 1]
+    assert [items[f"good_{number}"].limit for number in (1, 2)] == ["", ""]
+
+
+def test_processor_time_and_the_time_of_all_cells_are_limited_too(tmp_path, monkeypatch):
+    """Many processes at once use up the one, many slow cells the other; the questions before keep their marks."""
+    cells = {"good": answer("def f_good(): return 1", "f_good"), "cpu": breaking("cpu")}
+    cells["slow"] = answer("import time\ndef f_slow(): time.sleep(60)", "f_slow")
+    cells["late"] = answer("def f_late(): return 1", "f_late")
+    limits = replace(SMALL, cell_seconds=8, cpu_seconds=2, submission_seconds=11)
+    result, _ = grade(tmp_path, monkeypatch, limits, cells)
+    items = {item.id.removeprefix("test_"): item for item in result.items}
+    assert [items[name].limit for name in ("good", "cpu", "slow", "late")] == [
+        "",
+        "cpu",
+        "submission_time",
+        "submission_time",
+    ]
+    assert [item.score for item in result.items] == [1, 0, 0, 0]
+    assert "computed for more than 2 s" in items["cpu"].message
+    assert "not run: all cells together took more than 11 s" in items["late"].message
+
+
+@pytest.fixture
+def sitting(student_zygote, examiner_zygote):
+    with Sitting(student_zygote, examiner_zygote, work={}, trusted={}, seeds=(1, 2)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("what", "limit"),
+    [
+        ("x = []\nwhile True: x.append(bytes(10**7))", "memory"),
+        ("import os\nwhile os.fork(): pass\nos._exit(0)", "processes"),
+        ("for i in range(99): open(f'/tmp/{i}', 'wb').write(bytes(9 * 2**20))", "disk"),
+        (
+            "from multiprocessing import shared_memory as s\n"
+            "m = s.SharedMemory(create=True, size=19 * 2**20); n = s.SharedMemory(create=True, size=19 * 2**20)\n"
+            "for each in (m, n): each.buf[:] = bytes(each.size)",
+            "shared_memory",
+        ),
+        (  # files on the private disks lie in memory, too
+            "for place in ('/tmp', '/dev/shm', '.'): open(place + '/x', 'wb').write(bytes(19 * 2**20))\n"
+            "x = b'1' * (320 * 2**20)\nimport time; time.sleep(2.5)",
+            "memory",
+        ),
+    ],
+)
+def test_a_limit_that_a_cell_meets_is_told_by_name(sitting, what, limit):
+    """Whether it raises or ends the room; and the next cell is run."""
+    assert sitting.run_student(what).limit == limit
+    assert sitting.run_student("x = 1").good
+
+
+def test_what_a_function_has_used_up_is_there_again_for_the_next_question(sitting):
+    """A disk that one question fills is empty for the next."""
+    sitting.run_student(
+        "def f():\n    for i in range(9): open(f'/tmp/{i}', 'wb').write(bytes(9 * 2**20))\n"
+        "def g(): return open('/tmp/new', 'wb').write(bytes(2**20))"
+    )
+    assert sitting.run_test(TestCell("f()")).limit == "disk"
+    assert sitting.run_test(TestCell("assert g() == 2**20")).good
+
+
+@pytest.mark.parametrize(
+    ("words", "evidence"),
+    [
+        ("[Errno 28] No space left on device", Evidence(largest=10**12)),
+        ("[Errno 27] File too large", Evidence(full=frozenset({"disk"}))),
+        ("[Errno 11] Resource temporarily unavailable", Evidence(tasks=3)),
+        ("I ran into the disk limit", Evidence(full=frozenset({"disk"}))),
+    ],
+)
+def test_an_exception_that_nothing_bears_out_is_no_limit(words, evidence):
+    """Anybody can raise an OSError; what was seen from outside decides."""
+    assert find_limit("OSError", words, lambda: evidence, LIMITS) == ""
+
+
+def test_every_limit_has_a_sentence_of_its_own():
+    """No two limits are told alike, and none is told as a crash."""
+    names = [name for name in Limit.__args__ if name]
+    reasons = {"cell_time": "timeout", "answer_size": "output"}
+    sentences = [tell_limit(name, LIMITS) for name in names if name not in reasons]
+    sentences += [tell_stop(reason, LIMITS) for reason in reasons.values()]
+    assert len(set(sentences)) == len(names)
+    assert not any("crash" in sentence for sentence in sentences)
