@@ -139,9 +139,8 @@ def sitting(student_zygote, examiner_zygote):
         ("import os\nwhile os.fork(): pass\nos._exit(0)", "processes"),
         ("for i in range(99): open(f'/tmp/{i}', 'wb').write(bytes(9 * 2**20))", "disk"),
         (
-            "from multiprocessing import shared_memory as s\n"
-            "m = s.SharedMemory(create=True, size=19 * 2**20); n = s.SharedMemory(create=True, size=19 * 2**20)\n"
-            "for each in (m, n): each.buf[:] = bytes(each.size)",
+            "import numpy as np\n"
+            "for name in 'ab': np.memmap('/dev/shm/' + name, np.uint8, 'w+', shape=19 * 2**20)[:] = 1",
             "shared_memory",
         ),
         (  # files on the private disks lie in memory, too
