@@ -152,9 +152,9 @@ class Zygote:
         self._order("look", number, {})
         return Evidence.read(self._hear(_CLOSE_SECONDS))
 
-    def close_room(self, number: int) -> dict[str, Any]:
+    def close_room(self, number: int, *, lost: bool = False) -> dict[str, Any]:
         """End a room and everything in it; return why and how it ended."""
-        self._order("close", number, {})
+        self._order("close", number, {"lost": lost})
         return self._hear(_CLOSE_SECONDS)
 
     def close(self) -> None:
@@ -234,7 +234,7 @@ class Room:
 
     def _lost(self) -> RoomLost:
         """End the room and return why it was lost."""
-        ended = self.end()
+        ended = self.end(lost=True)
         if ended["reason"] in ("memory", "cpu"):
             return self.loss(str(ended["reason"]))
         # A process that touches shared memory which is not there ends without an exception.
@@ -260,13 +260,16 @@ class Room:
         """End the room and everything in it; return why it ended."""
         return str(self.end().get("reason", ""))
 
-    def end(self) -> dict[str, Any]:
-        """End the room and everything in it; return what the zygote tells of its end."""
+    def end(self, *, lost: bool = False) -> dict[str, Any]:
+        """End the room and everything in it; return what the zygote tells of its end.
+
+        `lost` says that it seems to have ended by itself.
+        """
         if not self.open:
             return {"reason": "closed"}
         self.open = False
         self.channel.close()
-        return self.zygote.close_room(self.number)
+        return self.zygote.close_room(self.number, lost=lost)
 
     def __enter__(self) -> Room:
         return self

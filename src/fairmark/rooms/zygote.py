@@ -27,6 +27,7 @@ from fairmark.rooms import linux, shell, watch
 
 _HOME = "/home/student"
 _WATCH_SECONDS = 0.1
+_PATIENCE_SECONDS = 0.5
 # The room's private disks, and the limit that each stands for.
 _DISKS = {"/tmp": "disk", "/dev/shm": "shared_memory", _HOME: "disk"}  # noqa: S108
 _NAMESPACES = (
@@ -252,7 +253,7 @@ class Zygote:
         elif order["order"] == "look":
             self.answer(self._look(number))
         elif order["order"] == "close":
-            self.answer(self._close(number))
+            self.answer(self._close(number, patience=_PATIENCE_SECONDS if order["setup"].get("lost") else 0))
 
     def _open(self, number: int, setup: dict[str, Any], descriptor: int) -> dict[str, Any]:
         reading, writing = os.pipe()
@@ -277,12 +278,16 @@ class Zygote:
         self.rooms[number] = _Room(keeper, int(init[1]), last_words)
         return {"room": number}
 
-    def _close(self, number: int) -> dict[str, Any]:
+    def _close(self, number: int, patience: float = 0) -> dict[str, Any]:
+        """End a room; one that is ending by itself gets a moment for it, so that it is known how."""
         room = self.rooms.pop(number, None)
         if room is None:
             return {"room": number, "reason": "gone"}
-        ended, status = os.waitpid(room.keeper, os.WNOHANG)
-        if not ended:
+        until = time.monotonic() + patience
+        while not (ended := os.waitpid(room.keeper, os.WNOHANG))[0] and time.monotonic() < until:
+            time.sleep(0.002)
+        status = ended[1]
+        if not ended[0]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(room.init, signal.SIGKILL)
             _, status = os.waitpid(room.keeper, 0)
@@ -290,7 +295,7 @@ class Zygote:
         os.close(room.last_words)
         return {
             "room": number,
-            "reason": room.reason or ("ended" if ended else "closed"),
+            "reason": room.reason or ("ended" if ended[0] else "closed"),
             "status": os.waitstatus_to_exitcode(status),
             "full": sorted({*full, *room.full}),
         }
