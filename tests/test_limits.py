@@ -1,5 +1,6 @@
 """Each limit of a room costs its own question alone, and is told by name, in the result and on the page."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,22 +11,15 @@ from fairmark import grading
 from fairmark.batch import grade_assignment
 from fairmark.results import Limit
 from fairmark.rooms.limits import Evidence, find_limit, tell_limit, tell_stop
+from fairmark.rooms.policy import Policy
+from fairmark.rooms.room import Zygote
 from fairmark.sitting import Sitting, TestCell
 
-SMALL = replace(LIMITS, cell_seconds=2, submission_seconds=100, cpu_seconds=6, open_files=64)
+SMALL = replace(LIMITS, cell_seconds=2, submission_seconds=100, open_files=64)
 
 # What a student's function does, the limit that it meets, and the words that the student reads.
 BREAKING = {
     "cell_time": ("while True: pass", "stopped after 2 s"),
-    "cpu": (
-        "import os, resource, signal, time\n"
-        "    for _ in range(8):\n"
-        "        if os.fork() == 0:\n"
-        "            while True: pass\n"
-        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "    time.sleep(9)",
-        "computed for more than 2 s",
-    ),
     "memory": ("import numpy as np\n    return np.ones(10**11)", "a room has 400 MiB"),
     "processes": (
         "import os, time\n    while True:\n        if os.fork() == 0: time.sleep(9)",
@@ -61,7 +55,7 @@ def breaking(limit):
     return answer(f"def f_{limit}():\n    {what}", f"f_{limit}")
 
 
-def grade(tmp_path, monkeypatch, limits, cells, *, feedback=False):
+def grade(tmp_path, monkeypatch, limits, cells):
     """Grade one hand-in in which `cells` are the student's; each of their tests calls what it defines."""
     blank = []
     for name, cell in cells.items():
@@ -76,54 +70,30 @@ def grade(tmp_path, monkeypatch, limits, cells, *, feedback=False):
     write(course.submitted("ann", "ps1") / "work.ipynb", handed)
     monkeypatch.setattr(grading, "_read_limits", lambda _: limits)
     [result] = grade_assignment(course, "ps1", workers=1).results
-    page = ""
-    if feedback:
-        run_nbgrader(course.root, "generate_feedback", "ps1")
-        page = (course.feedback("ann", "ps1") / "work.html").read_text()
-    return result, page
+    run_nbgrader(course.root, "generate_feedback", "ps1")
+    return result, (course.feedback("ann", "ps1") / "work.html").read_text()
 
 
 def test_every_limit_is_told_in_the_result_and_on_the_page_and_costs_its_question_alone(
     tmp_path, monkeypatch
 ):
     """Each question but the limit's own is graded, and each page says what was exceeded."""
-    limits = replace(SMALL, cpu_seconds=100)
-    cells = {name: breaking(name) for name in BREAKING if name != "cpu"}
+    cells = {name: breaking(name) for name in BREAKING}
     for name, (what, _) in SHOWING.items():
         cells[name] = answer(f"{what}\ndef f_{name}(): raise ValueError", f"f_{name}")
     cells["above"] = answer("while True: pass\ndef f_above(): return 1", "f_above")
     for number in (1, 2):
         cells[f"good_{number}"] = answer(f"def f_good_{number}(): return 1", f"f_good_{number}")
-    result, page = grade(tmp_path, monkeypatch, limits, cells, feedback=True)
+    result, page = grade(tmp_path, monkeypatch, SMALL, cells)
     items = {item.id.removeprefix("test_"): item for item in result.items}
     for name, (_, words) in {**BREAKING, **SHOWING}.items():
-        if name != "cpu":
-            assert (items[name].limit, items[name].score) == (name, 0), items[name]
-            assert words in items[name].message
-            assert words in page
+        assert (items[name].limit, items[name].score) == (name, 0), items[name]
+        assert words in items[name].message
+        assert words in page
     assert items["above"].message.startswith("In a cell before this test: stopped after 2 s")
     assert items["above"].limit == "cell_time"
     assert [items[f"good_{number}"].score for number in (1, 2)] == [1, 1]
     assert [items[f"good_{number}"].limit for number in (1, 2)] == ["", ""]
-
-
-def test_processor_time_and_the_time_of_all_cells_are_limited_too(tmp_path, monkeypatch):
-    """Many processes at once use up the one, many slow cells the other; the questions before keep their marks."""
-    cells = {"good": answer("def f_good(): return 1", "f_good"), "cpu": breaking("cpu")}
-    cells["slow"] = answer("import time\ndef f_slow(): time.sleep(60)", "f_slow")
-    cells["late"] = answer("def f_late(): return 1", "f_late")
-    limits = replace(SMALL, cell_seconds=8, cpu_seconds=2, submission_seconds=11)
-    result, _ = grade(tmp_path, monkeypatch, limits, cells)
-    items = {item.id.removeprefix("test_"): item for item in result.items}
-    assert [items[name].limit for name in ("good", "cpu", "slow", "late")] == [
-        "",
-        "cpu",
-        "submission_time",
-        "submission_time",
-    ]
-    assert [item.score for item in result.items] == [1, 0, 0, 0]
-    assert "computed for more than 2 s" in items["cpu"].message
-    assert "not run: all cells together took more than 11 s" in items["late"].message
 
 
 @pytest.fixture
@@ -154,6 +124,38 @@ def test_a_limit_that_a_cell_meets_is_told_by_name(sitting, what, limit):
     """Whether it raises or ends the room; and the next cell is run."""
     assert sitting.run_student(what).limit == limit
     assert sitting.run_student("x = 1").good
+
+
+def test_processor_time_is_limited_for_all_processes_together(examiner_zygote):
+    """Processes that take turns use up the one limit."""
+    burn = (
+        "import os, signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "for _ in range(4):\n    if os.fork() == 0:\n        while True: pass\ntime.sleep(60)"
+    )
+    limits = replace(LIMITS, cell_seconds=40, cpu_seconds=1)
+    with (
+        Zygote(Policy("student", limits)) as zygote,
+        Sitting(zygote, examiner_zygote, work={}, trusted={}, seeds=(1, 2)) as sitting,
+    ):
+        run = sitting.run_student(burn)
+        assert (run.limit, run.lost) == ("cpu", "cpu")
+        assert "computed for more than 1 s" in run.message
+        assert sitting.run_student("x = 1").good
+
+
+def test_the_time_of_all_cells_together_is_limited(sitting, monkeypatch):
+    """The cell that passes it is stopped, and those after it are not run."""
+    for zygote in sitting._zygotes:
+        limits = replace(zygote.policy.limits, cell_seconds=30, submission_seconds=2)
+        monkeypatch.setattr(zygote, "policy", replace(zygote.policy, limits=limits))
+    monkeypatch.setattr(sitting, "_ends", time.monotonic() + 2)
+    run = sitting.run_student("import time; time.sleep(60)")
+    assert (run.limit, run.message) == (
+        "submission_time",
+        "stopped because all cells together took more than 2 s",
+    )
+    assert sitting.run_student("x = 1").message == "not run: all cells together took more than 2 s"
+    assert sitting.run_test(TestCell("1")).limit == "submission_time"
 
 
 def test_what_a_function_has_used_up_is_there_again_for_the_next_question(sitting):
