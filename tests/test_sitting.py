@@ -304,6 +304,7 @@ def test_the_students_room_holds_no_test(sitting):
         "fairmark.rooms",
         "fairmark.rooms.linux",
         "fairmark.rooms.shell",
+        "fairmark.rooms.watch",
         "fairmark.rooms.wire",
     ]
 
