@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,18 +35,26 @@ def test_every_make_command_exists(command):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """A course that has the assignment and the student that are spoken of, graded."""
+    root = tmp_path_factory.mktemp("graded")
+    make_course(root)
+    (root / "source" / "ps1").rename(root / "source" / "filters")
+    write(root / "submitted/anna/filters/numbers.ipynb", notebook(*cells()))
+    assert main(["grade", "filters", "--course", str(root)]) == 0
+    return root
+
+
 @pytest.mark.parametrize(
     "command", [each for each in COMMANDS if "fairmark " in each and "doctor" not in each]
 )
-def test_every_fairmark_command_runs(command, tmp_path):
-    """In a course that has the assignment and the student that are spoken of."""
-    course = make_course(tmp_path)
-    (tmp_path / "source" / "ps1").rename(tmp_path / "source" / "filters")
-    write(tmp_path / "submitted/anna/filters/numbers.ipynb", notebook(*cells()))
+def test_every_fairmark_command_runs(command, graded, tmp_path):
+    """In a course of its own."""
     words = shlex.split(command)[1:]
     done = subprocess.run(
         [sys.executable, "-m", "fairmark.cli", *words],
-        cwd=course.root,
+        cwd=shutil.copytree(graded, tmp_path / "course"),
         capture_output=True,
         text=True,
         check=False,
@@ -53,7 +62,7 @@ def test_every_fairmark_command_runs(command, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", ["release", "grade", "demo", "doctor"])
+@pytest.mark.parametrize("command", ["release", "grade", "feedback", "demo", "doctor"])
 def test_every_command_is_in_the_readme(command, capsys):
     """And each tells about itself."""
     assert re.search(rf"fairmark {command}|make {command}", (ROOT / "README.md").read_text())

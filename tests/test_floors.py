@@ -10,12 +10,13 @@ PACKAGE = Path(__file__).parent.parent / "src" / "fairmark"
 FLOORS = (
     {"errors", "results", "names", "startup"},
     {"compare", "quiz", "outputs", "settings"},
+    {"previews", "feedback", "statistics"},
     {"checks", "course"},
     {"rooms", "intake", "faults", "seating", "environment", "repository"},
     {"proxy", "authoring"},
     {"assembly", "sitting"},
     {"grading", "gradebook"},
-    {"batch", "release", "simulation", "doctor"},
+    {"batch", "release", "simulation", "doctor", "publishing"},
     {"demo"},
     {"cli", "preprocessors"},
 )

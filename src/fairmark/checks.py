@@ -12,22 +12,23 @@ import os
 import secrets
 import warnings
 import zlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
 from fairmark.compare import NotPlainError, class_name, compare, distance, is_array, plain_array
 from fairmark.errors import GraderError
-from fairmark.results import CheckResult
+from fairmark.previews import preview
+from fairmark.results import CheckResult, Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from fairmark.results import Kind
+    from fairmark.results import Comparison, Kind
 
 OFFERED = ("function", "rng", "reference")
 _Body = TypeVar("_Body", bound="Callable[..., Any]")
@@ -36,7 +37,18 @@ _VERDICTS = {"passed": "passed", "failed": "not yet", "error": "could not be jud
 
 
 class Failure(Exception):  # noqa: N818 - an error would be ours
-    """A check found the student's work wrong; the message is for the student."""
+    """A check found the student's work wrong; the message is for the student.
+
+    Parameters
+    ----------
+    message : str
+    comparison : Comparison, optional
+        The result beside the expected one, for the feedback page.
+    """
+
+    def __init__(self, message: str = "", *, comparison: Comparison | None = None) -> None:
+        super().__init__(message)
+        self.comparison = comparison
 
 
 def agree(
@@ -67,7 +79,7 @@ def agree(
     """
     difference = compare(actual, expected, inside=inside, rtol=rtol, scale=scale)
     if difference is not None:
-        raise Failure(difference.message)
+        raise Failure(difference.message, comparison=preview(actual, expected, inside=inside))
 
 
 def image_of(result: object, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -251,6 +263,7 @@ class _Outcome:
     status: Literal["passed", "failed", "error"]
     message: str = ""
     calls: tuple[Call, ...] = field(default=())
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +285,8 @@ class Task:
         What the student reads above the checks.
     reference : callable
         A right implementation with the student's signature.
+    expected : {"after_due_date", "visible", "after_published", "hidden"}
+        When a student's feedback page may show expected images beside the student's.
 
     Examples
     --------
@@ -284,9 +299,14 @@ class Task:
     1
     """
 
-    def __init__(self, title: str, *, reference: Callable[..., Any]) -> None:
+    def __init__(
+        self, title: str, *, reference: Callable[..., Any], expected: Visibility = "after_due_date"
+    ) -> None:
+        if expected not in get_args(Visibility):
+            raise ValueError(f"{title!r}: expected={expected!r} is none of {', '.join(get_args(Visibility))}")
         self.title = title
         self.reference = reference
+        self.expected = expected
         self.checks: list[Check] = []
         self.mistakes: list[Mistake] = []
 
@@ -362,7 +382,10 @@ class Task:
                 check.body(**{name: offer[name] for name in check.asks})
         except (Failure, AssertionError) as error:
             message = str(error) or "The result is not as it should be."
-            return _Outcome(check, "failed", message, tuple(recorder.calls))
+            comparison = error.comparison if isinstance(error, Failure) else None
+            if comparison is not None:
+                comparison = replace(comparison, visibility=self.expected)
+            return _Outcome(check, "failed", message, tuple(recorder.calls), comparison)
         except GraderError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever else happens here is our own fault
@@ -516,6 +539,7 @@ def _judge(outcome: _Outcome, diagnosis: str) -> CheckResult:
         message=_shorten(outcome.message, "message"),
         hint=_shorten(check.hint, "hint") if outcome.status == "failed" else "",
         diagnosis=_shorten(diagnosis, "diagnosis"),
+        comparison=outcome.comparison,
     )
 
 

@@ -39,9 +39,9 @@ class Pixel:
 
     def __str__(self) -> str:
         """Tell the place and both values."""
-        expected, actual = (_number(value) for value in (self.expected, self.actual))
+        expected, actual = (write_number(value) for value in (self.expected, self.actual))
         if expected == actual:  # they differ only in the far digits
-            expected, actual = (_number(value, 10) for value in (self.expected, self.actual))
+            expected, actual = (write_number(value, 10) for value in (self.expected, self.actual))
         place = f"{_place(self.index)}: " if self.index else ""
         return f"{place}expected {expected}, yours is {actual}"
 
@@ -392,7 +392,7 @@ def _place(index: tuple[int, ...]) -> str:
     return ", ".join(f"{name} {i}" for name, i in zip(names, index, strict=True))
 
 
-def _number(value: complex, digits: int = 4) -> str:
+def write_number(value: complex, digits: int = 4) -> str:
     """Write a number as a person would, with all its digits before the point."""
     if isinstance(value, bool):
         return str(value)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fairmark import publishing
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
 from fairmark.errors import UsageError
@@ -90,17 +89,5 @@ def grade(course: Course, assignment: str, tell: Tell) -> Batch:
 
 
 def write_feedback(course: Course, assignment: str) -> int:
-    """Write nbgrader's feedback pages of an assignment; return how many there are."""
-    from nbgrader.converters import GenerateFeedback  # noqa: PLC0415 - slow to import
-    from nbgrader.coursedir import CourseDirectory  # noqa: PLC0415
-
-    config = deepcopy(course.config)
-    config.GenerateFeedback.force = True
-    directory = CourseDirectory(config=config, root=str(course.root), assignment_id=assignment)
-    directory.db_url = course.db_url
-    here = Path.cwd()
-    try:
-        GenerateFeedback(coursedir=directory, config=config).start()
-    finally:
-        os.chdir(here)
-    return sum(1 for _ in course.feedback("x", assignment).parent.parent.glob(f"*/{assignment}/*.html"))
+    """Write the feedback pages of an assignment; return how many there are."""
+    return len(publishing.write_feedback(course, assignment).written)

@@ -7,8 +7,8 @@ import os
 import sys
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,11 @@ import nbformat
 from nbgrader import api
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 from nbgrader.utils import compute_checksum, is_grade, is_locked, is_solution, is_task
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from fairmark.errors import GraderError, UsageError
+from fairmark.results import CellMarks, NotebookMarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -172,8 +173,74 @@ def set_due_date(course: Course, assignment_id: str, due: datetime) -> None:
         gradebook.update_or_create_assignment(assignment_id, duedate=due.astimezone(UTC).replace(tzinfo=None))
 
 
+def read_marks(course: Course, assignment_id: str) -> dict[tuple[str, str], NotebookMarks]:
+    """Return what the gradebook says about each student's notebooks, by student and notebook.
+
+    Raises
+    ------
+    GraderError
+        Where the gradebook cannot be read.
+    """
+    place, grade, comment = api.SubmittedNotebook, api.Grade, api.Comment
+    score = case((grade.manual_score.isnot(None), grade.manual_score), else_=grade.auto_score)
+    with _open(course) as book:
+        rows = (
+            book.db.execute(
+                _of_assignment(select(api.SubmittedAssignment.student_id, *columns), assignment_id, joined)
+            )
+            for joined, columns in (
+                (None, (api.Notebook.name, place.late_submission_penalty)),
+                (
+                    grade,
+                    (
+                        api.Notebook.name,
+                        api.BaseCell.name,
+                        score,
+                        grade.manual_score,
+                        grade.extra_credit,
+                        grade.needs_manual_grade,
+                    ),
+                ),
+                (comment, (api.Notebook.name, api.BaseCell.name, comment.manual_comment)),
+            )
+        )
+        penalties = {(student, notebook): penalty or 0.0 for student, notebook, penalty in next(rows)}
+        cells: dict[tuple[str, str], dict[str, CellMarks]] = {key: {} for key in penalties}
+        for student, notebook, name, points, manual, extra, waits in next(rows):
+            total = None if points is None and extra is None else (points or 0.0) + (extra or 0.0)
+            cells[student, notebook][name] = CellMarks(
+                name, total, manual is not None, extra or 0.0, "", bool(waits) and manual is None
+            )
+        for student, notebook, name, words in next(rows):
+            if words:
+                known = cells[student, notebook].get(name, CellMarks(name))
+                cells[student, notebook][name] = replace(known, comment=words)
+    return {
+        key: NotebookMarks(key[1], penalty, tuple(cells[key].values())) for key, penalty in penalties.items()
+    }
+
+
+def _of_assignment(query: Any, assignment_id: str, joined: Any) -> Any:
+    """Narrow a query to the notebooks of one assignment, and to the cells of `joined` (grades, comments)."""
+    row = api.SubmittedNotebook
+    query = (
+        query.select_from(row)
+        .join(api.SubmittedAssignment, api.SubmittedAssignment.id == row.assignment_id)
+        .join(api.Notebook, api.Notebook.id == row.notebook_id)
+        .join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
+        .where(api.Assignment.name == assignment_id)
+    )
+    if joined is None:
+        return query
+    return query.join(joined, joined.notebook_id == row.id).join(
+        api.BaseCell, api.BaseCell.id == joined.cell_id
+    )
+
+
 def read_due_date(course: Course, assignment_id: str) -> datetime | None:
     """Return when an assignment is due, in UTC; None where the gradebook names no time.
+
+    Where students have an extension, the longest counts: before it ends nobody is told an answer.
 
     Raises
     ------
@@ -181,8 +248,14 @@ def read_due_date(course: Course, assignment_id: str) -> datetime | None:
         Where the gradebook cannot be read.
     """
     with _open(course) as book:
+        row = api.SubmittedAssignment
         due = book.db.scalar(select(api.Assignment.duedate).where(api.Assignment.name == assignment_id))
-        return due.replace(tzinfo=UTC) if due else None
+        extensions = book.db.scalars(
+            select(row.extension)
+            .join(api.Assignment, api.Assignment.id == row.assignment_id)
+            .where(api.Assignment.name == assignment_id, row.extension.isnot(None))
+        )
+        return due.replace(tzinfo=UTC) + max(extensions, default=timedelta(0)) if due else None
 
 
 # ---------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from fairmark.results import (
     Item,
     SubmissionResult,
     SubmissionStamp,
+    read_checks,
 )
 from fairmark.rooms.limits import tell_limit
 from fairmark.rooms.policy import Limits, Mount, Policy
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from fairmark.course import Assignment, Course, SourceNotebook, Submission
-    from fairmark.results import Kind, Status, SubmissionStatus, Visibility
+    from fairmark.results import Kind, QuizAnswer, Status, SubmissionStatus, Visibility
 
 STUDENT_ROOM_TAG = "fairmark:student-room"
 _COURSE_INSIDE = "/course"
@@ -304,6 +305,7 @@ def _mark_quiz(notebook: str, cell: AssembledCell) -> Item:
         max_score=mark.max_score,
         visibility=question.visibility,
         message=" ".join((mark.message, *cell.remarks)).strip(),
+        answer=quiz.describe(question, mark),
     )
 
 
@@ -323,8 +325,9 @@ def _mark_by_hand(notebook: str, cell: AssembledCell) -> Item:
 
 
 def _mark_test(notebook: str, cell: AssembledCell, run: CellRun) -> Item:
-    checks = _read_checks(run.report)
-    score, fault = _score(run, cell.points)
+    checks, fault = _read_report(run.report)
+    score, odd = _score(run, cell.points)
+    fault = fault or odd
     broken = bool(run.ours) or bool(fault) or any(check.status == "error" for check in checks)
     status: Status = "partial"
     if broken:
@@ -342,12 +345,12 @@ def _mark_test(notebook: str, cell: AssembledCell, run: CellRun) -> Item:
         id=cell.grade_id,
         notebook=notebook,
         kind=_read_kind(run.report),
-        title=run.report["title"] if isinstance(run.report, dict) and "title" in run.report else _title(cell),
+        title=_report_title(run.report) or _title(cell),
         status=status,
         score=score,
         max_score=cell.points,
         visibility=visibility,
-        message=_message(run, fault, failed, cell),
+        message=_message(run, fault, failed, len(checks), cell),
         hint=failed[0].hint if failed else "",
         needs_review=broken,
         checks=checks,
@@ -374,20 +377,29 @@ def _read_kind(report: Any) -> Kind:
     return kind if kind in ("git", "environment") else "code"
 
 
-def _read_checks(report: Any) -> tuple[CheckResult, ...]:
-    if not isinstance(report, dict):
-        return ()
-    return tuple(CheckResult(**check) for check in report["checks"])
+def _read_report(report: Any) -> tuple[tuple[CheckResult, ...], str]:
+    """Return a report's checks, and the author's fault where it is not of the right form."""
+    if report is None:
+        return (), ""
+    try:
+        return read_checks(report), ""
+    except ValueError as error:
+        return (), f"the test's report cannot be read: {error}; an author has to look at it"
 
 
-def _message(run: CellRun, fault: str, failed: list[CheckResult], cell: AssembledCell) -> str:
+def _report_title(report: Any) -> str:
+    title = report.get("title") if isinstance(report, dict) else None
+    return title[:_TITLE_CHARACTERS] if isinstance(title, str) else ""
+
+
+def _message(run: CellRun, fault: str, failed: list[CheckResult], number: int, cell: AssembledCell) -> str:
     if run.ours or fault:
         return run.ours or fault
     words = [run.message] if run.message else []
     if not run.good:
         words += [_first_error(run)]
     if failed:
-        words.append(f"{len(failed)} of {len(_read_checks(run.report))} checks failed.")
+        words.append(f"{len(failed)} of {number} checks failed.")
     if _is_unprotected(cell):
         words.append("This test ran beside the student's code: it is not protected.")
     return " ".join(word for word in words if word)
@@ -477,11 +489,20 @@ def ungradable_notebook(source: SourceNotebook, reason: str) -> GradedNotebook:
             0.0,
             cell.points,
             message=reason,
+            answer=_describe_blank(cell),
         )
         for cell in assembled.cells
         if _is_graded(cell)
     )
     return GradedNotebook(to_notebook(assembled), items, "ungradable", ())
+
+
+def _describe_blank(cell: AssembledCell) -> QuizAnswer | None:
+    if cell.question is None:
+        return None
+    return quiz.describe(
+        cell.question, quiz.mark(cell.question, quiz.read_answer(cell.question, cell.source))
+    )
 
 
 def build_result(

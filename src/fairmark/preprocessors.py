@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import weakref
 from datetime import UTC, datetime
 from glob import escape
@@ -23,6 +24,7 @@ from fairmark.errors import AuthorError, Ungradable, UsageError
 from fairmark.gradebook import ensure_assignment, read_due_date, save_result
 from fairmark.intake import find_oddities, find_submissions, read_notebook
 from fairmark.outputs import clean_html
+from fairmark.publishing import RESULT, Desk, read_result
 from fairmark.results import to_json
 
 if TYPE_CHECKING:
@@ -164,12 +166,33 @@ class SaveGrades(stock.NbGraderPreprocessor):  # type: ignore[misc]
 
 
 class FeedbackExporter(HTMLExporter):
-    """Keeps the result document, which may say more than the page, from being copied beside the page."""
+    """Writes fairmark's page in place of nbgrader's, where fairmark has graded.
+
+    What stock nbgrader graded earlier gets nbgrader's page. The result document, which may say more than the
+    page, is kept from being copied beside it.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         directory = cast("Any", self.parent).coursedir
-        directory.ignore = [*directory.ignore, "result.json"]
+        directory.ignore = [*directory.ignore, RESULT]
+        self._desks: dict[str, Desk] = {}
+
+    def from_filename(
+        self, filename: str, resources: Any = None, **kwargs: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return the page of a graded notebook."""
+        path, place = Path(filename), resources["nbgrader"]
+        if not (path.parent / RESULT).is_file():
+            return super().from_filename(filename, resources=resources, **kwargs)
+        assignment = place["assignment"]
+        if assignment not in self._desks:
+            self._desks[assignment] = Desk(_course_of(self.parent), assignment)
+        node = json.loads(path.read_text(encoding="utf-8"))
+        page = self._desks[assignment].write(
+            place["student"], place["notebook"], read_result(path.parent), node
+        )
+        return page, resources | {"output_extension": self.file_extension}
 
 
 class HideTests(Preprocessor):

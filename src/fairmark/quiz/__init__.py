@@ -2,7 +2,7 @@
 
 from fairmark.quiz.answering import assemble, blank, read_answer, shows_key
 from fairmark.quiz.authoring import find_faults, is_question, read_question
-from fairmark.quiz.marking import explain, mark
+from fairmark.quiz.marking import describe, explain, mark
 from fairmark.quiz.records import (
     Answer,
     Credit,
@@ -29,6 +29,7 @@ __all__ = [
     "Row",
     "assemble",
     "blank",
+    "describe",
     "explain",
     "find_faults",
     "is_question",

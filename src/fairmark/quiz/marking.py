@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fairmark.quiz.answering import released_order
 from fairmark.quiz.markup import code_span, fold
 from fairmark.quiz.records import Mark, Outcome, Row
+from fairmark.results import QuizAnswer
 
 if TYPE_CHECKING:
     from fairmark.quiz.records import Answer, MarkStatus, Question
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _MINUS_SIGNS = str.maketrans(dict.fromkeys("\N{MINUS SIGN}\N{EN DASH}\N{HYPHEN}\N{NON-BREAKING HYPHEN}", "-"))
 _NUMBER = re.compile(r"[+-]?(\d*)(?:([.,])(\d*))?(?:[eE][+-]?\d+)?", re.ASCII)
 _ROUNDING = 1e-9  # relative
+_MAX_GIVEN = 2_000  # characters of an answer that a result keeps
 _FEW = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -258,6 +260,23 @@ def _same_unit(key: str, given: str) -> bool:
 
 
 # --- feedback ------------------------------------------------------------------------------------------
+
+
+def describe(question: Question, mark: Mark) -> QuizAnswer:
+    """Return what was asked, answered and right, and why, as plain data for a feedback page."""
+    explanations = {option.text: option.explanation for option in question.options}
+    rows = tuple(
+        replace(row, given=row.given[:_MAX_GIVEN], explanation=explanations.get(_bare(row.accepted), ""))
+        for row in mark.rows
+    )
+    return QuizAnswer(
+        question.kind, question.prompt, mark.answered, mark.outcomes, rows, question.explanation
+    )
+
+
+def _bare(accepted: str) -> str:
+    """Return an option's text without the letter in front."""
+    return re.sub(r"^[A-Z]\. ", "", accepted)
 
 
 def explain(question: Question, mark: Mark) -> str:

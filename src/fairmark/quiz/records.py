@@ -5,8 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from fairmark.results import Outcome, Row
+
 if TYPE_CHECKING:
     from fairmark.results import Visibility
+
+__all__ = [
+    "Answer",
+    "Credit",
+    "Mark",
+    "MarkStatus",
+    "Option",
+    "Outcome",
+    "Pair",
+    "Question",
+    "QuestionKind",
+    "Row",
+]
 
 QuestionKind = Literal["one", "any", "number", "text", "command", "match", "order"]
 Credit = Literal["off", "net", "each"]
@@ -87,29 +102,6 @@ class Answer:
 
     given: tuple[str, ...]
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one option of a choice turned out: `right` says that it belongs to the key."""
-
-    text: str
-    chosen: bool
-    right: bool
-    explanation: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What was given and what is accepted in one place of the answer.
-
-    `given` may be the student's own text and must be escaped wherever it is shown.
-    """
-
-    label: str
-    given: str
-    accepted: str
-    right: bool
 
 
 @dataclass(frozen=True, slots=True)
