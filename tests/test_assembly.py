@@ -104,6 +104,14 @@ def test_tests_are_the_instructors_with_hidden_parts(instructor, handed):
     assert any("read-only" in note for note in assembled.notes)
 
 
+def test_a_released_cell_with_nothing_but_hidden_tests_was_not_changed(tmp_path):
+    """It is handed in as empty as it was released: there is nothing to tell."""
+    hidden = "### BEGIN HIDDEN TESTS\nassert mean([2]) == 2\n### END HIDDEN TESTS"
+    course = make_course(tmp_path, {"numbers": notebook(answer(), check(hidden))})
+    handed = notebook(answer(WORK), check(""))
+    assert assemble(read_assignment(course, "ps1").notebook("numbers"), handed).notes == ()
+
+
 def test_quiz_cells_keep_the_instructors_text_with_the_students_tick(instructor, handed):
     """Only the tick of a quiz cell is the student's, whatever else was edited."""
     handed.cells[6].source = (

@@ -219,6 +219,25 @@ def test_our_own_exception_is_an_error_and_not_a_failure():
     assert "123456789" not in report.checks[2].message
 
 
+def test_a_result_that_a_check_cannot_go_on_with_is_the_students():
+    """An array without elements, of another shape or of texts is told as such, not as a failure of ours."""
+    task = Task("Double", reference=_double)
+
+    @task.check(points=1)
+    def largest(function):
+        """The largest value is doubled."""
+        agree(float(function(np.ones((2, 3))).max()), 2.0)
+
+    for odd, words in (
+        (lambda image: image[:0], "shape"),
+        (lambda image: image.astype("U1"), "dtype"),
+        (lambda _: np.array("text"), "dtype"),
+    ):
+        check = task.grade(odd).checks[0]
+        assert check.status == "failed"
+        assert words in check.message
+
+
 def test_assertion_is_a_failure():
     """A plain assert in a check fails, with its message."""
     task = Task("Double", reference=_double)

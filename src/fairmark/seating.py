@@ -90,7 +90,7 @@ class Place:
 
     def has_all_of(self, source: str) -> bool:
         """Tell whether every line of a text is the instructor's (the release lacks those of hidden tests)."""
-        lines = {line.strip() for line in self.released.split("\n")}
+        lines = {"", *(line.strip() for line in self.released.split("\n"))}
         return all(line.strip() in lines for line in source.split("\n"))
 
 

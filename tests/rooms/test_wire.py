@@ -178,6 +178,10 @@ def test_a_list_that_contains_itself_is_refused():
         (["d", ["l"], 1], b""),
         (["s", ["d"]], b""),
         (["i", "zz"], b""),
+        (["n", "<U1", 0, 4], b"\xff" * 4),  # a letter that there is not
+        (["a", ">U1", [2], 0, 8], b"\xff" * 8),
+        (["s", *(number * (2**61 - 1) for number in range(2000))], b""),  # hours to build a table of
+        (["d", *(number * (2**61 - 1) for number in range(4000))], b""),
         (["r", 1, "x", True], b""),
         (["f", "os", "system"], b""),
         (["k", 0], b""),

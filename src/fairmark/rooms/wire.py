@@ -32,6 +32,7 @@ import select
 import struct
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ MAX_HEAD = 16 * 2**20
 MAX_BODY = 256 * 2**20
 MAX_DEPTH = 60
 MAX_NODES = 2_000_000
+MAX_ALIKE = 1_000  # keys of one hash: a table of a million of them takes hours to build
 _PREFIX = struct.Struct("!4sIQ")
 _MAGIC = b"fmk1"
 _ARRAY_KINDS = "biufcUS"
@@ -249,10 +251,10 @@ class _Unpacker:
 
     def _hashable(self, items: list[Any]) -> list[Any]:
         try:
-            for item in items:
-                hash(item)
+            alike = Counter(map(hash, items))
         except TypeError:
             raise WireError("a key or a set's element cannot be hashed") from None
+        _require(max(alike.values(), default=0) <= MAX_ALIKE, "too many keys of the same hash")
         return items
 
     def unpack(self, node: Any, depth: int = 0) -> Any:  # noqa: C901, PLR0911 - one branch a tag
@@ -323,6 +325,8 @@ def unpack_value(tree: Any, body: bytes, resolve: Resolve = refuse_tag) -> Any:
         return _Unpacker(memoryview(body), resolve).unpack(tree)
     except (RecursionError, OverflowError, MemoryError) as error:
         raise WireError(f"too large: {type(error).__name__}") from None
+    except (ValueError, TypeError) as error:  # what numpy makes of sizes and shapes that fit nothing
+        raise WireError(f"not well formed: {error}") from None
 
 
 # --- frames over a socket --------------------------------------------------------------------------------

@@ -1,0 +1,105 @@
+"""Runs the attacks and prints a table: ``python -m tests.attacks [NAME or FAMILY ...] --door DOOR``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.attacks.cases import find_attacks
+from tests.attacks.doors import DOORS
+from tests.attacks.runner import Round, Stage, Verdict
+
+
+def main() -> int:
+    """Run from the command line; the exit status is 0 where every attack was defeated."""
+    parser = argparse.ArgumentParser(prog="python -m tests.attacks", description=__doc__)
+    parser.add_argument(
+        "which", nargs="*", default=["*"], help="names or families, with * for anything; default: all"
+    )
+    parser.add_argument("--door", choices=DOORS, action="append", help="default: fairmark and nbgrader")
+    parser.add_argument(
+        "--alone", action="store_true", help="each attack in a course of its own (slow; stock always)"
+    )
+    parser.add_argument("--between", type=int, default=5, help="attacks between two honest students")
+    parser.add_argument("--workers", type=int, default=2, help="of fairmark grade")
+    parser.add_argument("--keep", type=Path, help="a new folder in which the graded course is kept")
+    options = parser.parse_args()
+    paths = find_attacks(tuple(options.which))
+    console = Console()
+    if not paths:
+        console.print(f"There is no attack named {' '.join(options.which)}.")
+        return 2
+    with tempfile.TemporaryDirectory(prefix="fairmark-stage-") as folder:
+        stage = Stage(Path(folder))
+        good = True
+        for door in options.door or DOORS[:2]:
+            groups = [[path] for path in paths] if options.alone or door == "stock" else [paths]
+            rounds = []
+            for number, group in enumerate(groups):
+                keep = options.keep / f"{door}-{number}" if options.keep else None
+                rounds.append(
+                    stage.play(door, group, between=options.between, workers=options.workers, keep=keep)
+                )
+                if len(groups) > 1:
+                    _tell_one(console, rounds[-1])
+            good = _tell(console, door, rounds) and good
+    return 0 if good else 1
+
+
+def _reasons(one: Round, verdict: Verdict) -> list[str]:
+    """Return why an attack counts as not defeated: alone in its course, it answers for everything."""
+    alone = len(one.verdicts) == 1
+    return [*verdict.reasons, *((*one.bystanders, *one.harm) if alone else ())]
+
+
+def _tell_one(console: Console, one: Round) -> None:
+    verdict = one.verdicts[0]
+    reasons = _reasons(one, verdict)
+    words = "; ".join(reason.strip().split("\n")[0][:160] for reason in reasons[:4]) or "defeated"
+    console.print(
+        f"{verdict.attack.name:32} {one.seconds:6.1f} s  {words}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _tell(console: Console, door: str, rounds: list[Round]) -> bool:
+    families: dict[str, list[tuple[str, list[str]]]] = defaultdict(list)
+    for one in rounds:
+        for verdict in one.verdicts:
+            families[verdict.attack.family].append((verdict.attack.name, _reasons(one, verdict)))
+    table = Table(title=f"Attacks through the door: {door}", title_justify="left")
+    for column in ("family", "attacks", "defeated", "not defeated"):
+        table.add_column(column, justify="right" if column in ("attacks", "defeated") else "left")
+    total = beaten = 0
+    for family, found in sorted(families.items()):
+        lost = [name for name, reasons in found if reasons]
+        total, beaten = total + len(found), beaten + len(found) - len(lost)
+        table.add_row(family, str(len(found)), str(len(found) - len(lost)), ", ".join(lost))
+    table.add_section()
+    table.add_row("all", str(total), str(beaten), "")
+    console.print(table)
+    together = [one for one in rounds if len(one.verdicts) > 1]
+    told = [words for one in together for words in (*one.bystanders, *one.harm)]
+    if len(rounds) == 1:
+        told += [
+            f"{name}: {reason}"
+            for found in families.values()
+            for name, reasons in found
+            for reason in reasons
+        ]
+    for words in told:
+        console.print(words, markup=False, style="red", soft_wrap=True)
+    console.print(f"{sum(one.seconds for one in rounds):.0f} s of grading.")
+    return beaten == total and not any(one.bystanders or one.harm for one in together)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
