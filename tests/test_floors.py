@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "fairmark"
 
 FLOORS = (
-    {"errors", "results", "names", "startup"},
+    {"errors", "results", "names", "packages", "startup"},
     {"compare", "quiz", "outputs", "settings"},
     {"previews", "feedback", "statistics"},
     {"checks", "course"},

@@ -150,6 +150,7 @@ def clear(node: NotebookNode, resources: Any, step: Callable[[Any, Any], tuple[A
     step : callable
         nbgrader's own way to clear solutions; it gets the notebook and `resources` and returns both.
     """
+    _tell_forbidden(node)
     questions = {number: _blanked(cell) for number, cell in enumerate(node.cells) if is_question(cell)}
     node, resources = step(node, resources)
     for number, cell in enumerate(node.cells):
@@ -159,6 +160,16 @@ def clear(node: NotebookNode, resources: Any, step: Callable[[Any, Any], tuple[A
             for picture in [name for name in cell.get("attachments", {}) if name not in cell.source]:
                 del cell.attachments[picture]
     return node, resources
+
+
+def _tell_forbidden(node: NotebookNode) -> None:
+    """Tell students in the notebook's first text which packages it has to be solved without."""
+    names = node.metadata.get("fairmark", {}).get("forbidden", ())
+    texts = (cell for cell in node.cells if cell.cell_type == "markdown" and "nbgrader" not in cell.metadata)
+    place = next(texts, None)
+    if names and place is not None:
+        listed = ", ".join(f"`{name}`" for name in names)
+        place.source += f"\n\n> **Do without {listed}:** where this is graded, an import of it fails."
 
 
 def is_question(cell: NotebookNode) -> bool:

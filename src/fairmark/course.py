@@ -49,6 +49,11 @@ class SourceNotebook:
     node: NotebookNode
     released: NotebookNode
 
+    @property
+    def forbidden(self) -> tuple[str, ...]:
+        """The packages that it has to be solved without, as its author names them."""
+        return tuple(dict.fromkeys(self.node.metadata.get("fairmark", {}).get("forbidden", ())))
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from fairmark import quiz
 from fairmark.course import PYTHON, find_language
 from fairmark.errors import Fault
+from fairmark.names import find_modules
+from fairmark.packages import find_package, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 # nbgrader and nbformat cost seconds to import: both are imported where they are needed.
 
+_NO_PLACE = "it forbids packages, but no Markdown cell could tell students so: begin it with a title."
 # Lines of a solution or a hidden test that are shorter than this give nothing away.
 _TELLING = 8
 
@@ -53,6 +56,7 @@ def find_faults(course: Course, assignment: str) -> tuple[Fault, ...]:
         faults += told
         if not told:
             faults += _faults_of_kernel(course, path)
+            faults += _faults_of_forbidden(course, path, cells)
             faults += _faults_of_cells((*frame.get("header", ()), *cells, *frame.get("footer", ())), marks)
     return tuple(dict.fromkeys(faults))
 
@@ -169,6 +173,42 @@ def _faults_of_kernel(course: Course, path: Path) -> Iterator[Fault]:
             f"its kernel is {language!r}; fairmark grades Python alone. Choose a kernel for Python in "
             "JupyterLab, or grade this assignment with nbgrader itself: in a course without fairmark.",
         )
+
+
+def _faults_of_forbidden(course: Course, path: Path, cells: Sequence[_Cell]) -> Iterator[Fault]:
+    """Yield what is wrong with the packages that a notebook has to be solved without."""
+    settings = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("fairmark", {})
+    names = settings.get("forbidden", []) if isinstance(settings, dict) else None
+    file = course.relative(path)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        words = 'the metadata "fairmark" of the notebook must look like {"forbidden": ["scipy", "skimage"]}.'
+        yield Fault(file, "", words)
+        return
+    modules: set[str] = set()
+    for name in names:
+        package = find_package(name)
+        if package is None:
+            yield Fault(file, "", f"it forbids {name!r}, but no such package is installed.{suggest(name)}")
+        else:
+            modules |= set(package.modules)
+    if modules and not any(_is_free_text(cell.node) for cell in cells):
+        yield Fault(file, "", _NO_PLACE)
+    for cell in cells:
+        if modules and cell.node.cell_type == "code" and "grade" not in _flags(cell.node):
+            imported = find_modules(cell.node.source)
+            needed = modules & {part for name in imported for part in _with_parents(name)}
+            if needed:
+                yield cell.fault(f"imports {', '.join(sorted(needed))}, which the notebook forbids.")
+
+
+def _is_free_text(node: NotebookNode) -> bool:
+    """Tell whether a cell is text that nbgrader does not know: there students are told what is forbidden."""
+    return bool(node.cell_type == "markdown" and "nbgrader" not in node.metadata)
+
+
+def _with_parents(module: str) -> tuple[str, ...]:
+    parts = module.split(".")
+    return tuple(".".join(parts[:number]) for number in range(1, len(parts) + 1))
 
 
 def _faults_of_cells(cells: Sequence[_Cell], marks: _Marks) -> Iterator[Fault]:

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import fairmark
 from fairmark import quiz
 from fairmark.assembly import AssembledCell, AssembledNotebook, assemble, to_notebook
-from fairmark.errors import Ungradable
+from fairmark.errors import AuthorError, Fault, Ungradable
 from fairmark.intake import collect_files, read_notebook
 from fairmark.names import find_imports
 from fairmark.outputs import clean_outputs
+from fairmark.packages import find_package
 from fairmark.results import (
     AssignmentStamp,
     CheckResult,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from fairmark.course import Assignment, Course, SourceNotebook, Submission
+    from fairmark.packages import Package
     from fairmark.results import Kind, QuizAnswer, Status, SubmissionStatus, Visibility
 
 STUDENT_ROOM_TAG = "fairmark:student-room"
@@ -95,6 +97,8 @@ class Hall:
         ------
         SandboxError
             Where the sandbox does not start.
+        AuthorError
+            Where a notebook forbids a package that the room itself needs.
         """
         if self._zygotes is None:
             limits = _read_limits(self.course)
@@ -102,8 +106,17 @@ class Hall:
             trusted = self.course.root / "autograder"
             mounts = (Mount(str(trusted), f"{_COURSE_INSIDE}/autograder"),) if trusted.is_dir() else ()
             preload, preload_tests = (_preload(self.assignment, tests=tests) for tests in (False, True))
-            student = Zygote(Policy("student", limits, preload=preload, secret=secret))
+            without = {
+                module
+                for notebook in self.assignment.notebooks
+                for package in find_packages(notebook)
+                for module in package.modules
+            }
+            student = Zygote(
+                Policy("student", limits, preload=preload, secret=secret, without=tuple(sorted(without)))
+            )
             try:
+                self._refuse_needed(student.needed)
                 examiner = Zygote(
                     Policy("examiner", limits, mounts, preload_tests, (_COURSE_INSIDE,), secret)
                 )
@@ -112,6 +125,22 @@ class Hall:
                 raise
             self._zygotes = student, examiner
         return self._zygotes
+
+    def _refuse_needed(self, needed: tuple[str, ...]) -> None:
+        """Raise where a notebook forbids what the student's room itself is made of."""
+        faults = tuple(
+            Fault(
+                self.course.relative(notebook.path),
+                "",
+                f"it forbids {package.name!r}, but fairmark's own room needs it to run a notebook; take it "
+                "out of the list.",
+            )
+            for notebook in self.assignment.notebooks
+            for package in find_packages(notebook)
+            if set(package.modules) & set(needed)
+        )
+        if faults:
+            raise AuthorError(faults)
 
     def close(self) -> None:
         """End the zygotes and every room in them."""
@@ -147,6 +176,12 @@ def _read_seconds(setting: object) -> float:
         return float(setting) if isinstance(setting, int | float | str) else 0.0
     except ValueError:
         return 0.0
+
+
+def find_packages(notebook: SourceNotebook) -> tuple[Package, ...]:
+    """Return the packages that a notebook has to be solved without, as far as they are installed."""
+    found = (find_package(name) for name in notebook.forbidden)
+    return tuple(package for package in found if package is not None)
 
 
 def _preload(assignment: Assignment, *, tests: bool) -> tuple[str, ...]:
@@ -186,7 +221,13 @@ def grade_notebook(
     outputs: dict[int, list[dict[str, Any]]] = {}
     items: list[Item] = []
     met: CellRun | None = None  # the latest limit in a cell that the next test may depend on
-    with Sitting(*hall.zygotes(), work=work, trusted=trusted, seeds=(other, seed)) as sitting:
+    with Sitting(
+        *hall.zygotes(),
+        work=work,
+        trusted=trusted,
+        seeds=(other, seed),
+        without=find_packages(hall.assignment.notebook(assembled.name)),
+    ) as sitting:
         for place, cell in enumerate(assembled.cells):
             started = time.monotonic()
             run = _run(sitting, cell)

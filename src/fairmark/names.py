@@ -57,6 +57,18 @@ def find_imports(source: str) -> Iterator[str]:
             yield ast.unparse(node)
 
 
+def find_modules(source: str) -> frozenset[str]:
+    """Return the modules that a cell's code imports, anywhere in it."""
+    tree = _parse(source)
+    found: set[str] = set()
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
+
+
 def _parse(source: str) -> ast.Module | None:
     """Return the tree of a cell's Python, with IPython's magics and shell escapes put into Python."""
     try:

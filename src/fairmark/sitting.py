@@ -19,6 +19,7 @@ from fairmark.rooms.wire import WireError, pack_frame, unpack_value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fairmark.packages import Package
     from fairmark.results import Limit
     from fairmark.rooms.policy import Limits
     from fairmark.rooms.room import Room, Zygote
@@ -108,9 +109,11 @@ class Sitting:
         The files beside the notebook, and those of them that are the instructor's.
     seeds : tuple of int
         Of the student's and of the examiner's room.
+    without : tuple of Package
+        What does not exist in the student's room.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two rooms, and what lies in them
         self,
         student: Zygote,
         examiner: Zygote,
@@ -118,6 +121,7 @@ class Sitting:
         work: Mapping[str, bytes],
         trusted: Mapping[str, bytes],
         seeds: tuple[int, int],
+        without: tuple[Package, ...] = (),
     ) -> None:
         self._zygotes = student, examiner
         self._files = (
@@ -125,6 +129,7 @@ class Sitting:
             {"work": dict(work), "trusted": dict(trusted)},
         )
         self._seeds = seeds
+        self._without = without
         self._student: Room | None = None
         self._examiner: Room | None = None
         self._done: list[str] = []
@@ -237,7 +242,7 @@ class Sitting:
         for _ in range(_ATTEMPTS):
             if self._student is not None:
                 return self._student
-            self._student = self._zygotes[0].open_room(self._files[0], self._seeds[0])
+            self._student = self._zygotes[0].open_room(self._files[0], self._seeds[0], self._without)
             for place, source in enumerate(self._done):
                 self._run_there(self._student, source)
                 if self._student is None:  # it ends this room as well: go on without it

@@ -75,6 +75,8 @@ class Policy:
         Folders (as seen inside) that come first on the module search path.
     secret : tuple of str
         Folders and files of the host that must not be visible: the course, its gradebook.
+    without : tuple of str
+        Modules that the zygote must not load, because some of its rooms have to do without.
     """
 
     role: str
@@ -83,3 +85,4 @@ class Policy:
     preload: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
     secret: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ from fairmark.rooms.limits import Evidence, limit_of, tell_stop
 from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head
 
 if TYPE_CHECKING:
+    from fairmark.packages import Package
     from fairmark.rooms.policy import Policy
 
 _START_SECONDS = 60.0
@@ -64,11 +65,14 @@ class Zygote:
             "limits": asdict(policy.limits),
             "preload": policy.preload,
             "path": policy.path,
+            "without": policy.without,
             "seen": [mount.inside for mount in (*interpreter_mounts(), *policy.mounts)],
         }
         try:
             self.control.send(json.dumps(setup).encode())
-            self.faults: tuple[str, ...] = tuple(self._hear(_START_SECONDS)["faults"])
+            told = self._hear(_START_SECONDS)
+            self.faults: tuple[str, ...] = tuple(told["faults"])
+            self.needed: tuple[str, ...] = tuple(told["needed"])  # of what it should do without
         except SandboxError:
             self.close()
             raise
@@ -101,7 +105,9 @@ class Zygote:
         except OSError as error:
             raise SandboxError(f"the sandbox is gone: {error}; {self._words()}") from None
 
-    def open_room(self, files: dict[str, dict[str, bytes]], seed: int) -> Room:
+    def open_room(
+        self, files: dict[str, dict[str, bytes]], seed: int, without: tuple[Package, ...] = ()
+    ) -> Room:
         """Fork a room.
 
         Parameters
@@ -110,6 +116,8 @@ class Zygote:
             ``work``: the files beside the notebook; ``trusted``: the instructor's (examiner's room).
         seed : int
             Of the room's random generators.
+        without : tuple of Package
+            What does not exist in the room.
 
         Raises
         ------
@@ -119,7 +127,12 @@ class Zygote:
         number = next(self.numbers)
         outside, inside = socket.socketpair()
         with inside:
-            self._order("open", number, {"seed": seed}, inside.fileno())
+            setup = {
+                "seed": seed,
+                "without": [module for package in without for module in package.modules],
+                "covered": [path for package in without for path in package.paths],
+            }
+            self._order("open", number, setup, inside.fileno())
         answer = self._hear(_OPEN_SECONDS)
         if "error" in answer:
             outside.close()

@@ -252,6 +252,32 @@ def warm(role: str) -> None:
     sys.modules["__main__"] = main
 
 
+class _Absent:
+    """Says at an import what the assignment does without; that it is not there does not depend on this."""
+
+    def __init__(self, modules: list[str]) -> None:
+        self.modules = modules
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:  # noqa: ARG002
+        """Refuse these modules, and leave all others to Python."""
+        if any(name == module or name.startswith(f"{module}.") for module in self.modules):
+            words = f"No module named {name!r}: this notebook has to be solved without {_list(self.modules)}"
+            raise ModuleNotFoundError(words, name=name)
+
+
+def _list(words: list[str]) -> str:
+    return ", ".join(words)
+
+
+def do_without(modules: list[str]) -> None:
+    """Let imports of these modules fail with words; of those of an earlier call no longer."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Absent)]
+    if modules:
+        sys.meta_path.insert(0, _Absent(modules))
+        for name in list(sys.path_importer_cache):
+            sys.path_importer_cache.pop(name)
+
+
 def place_files(folder: str, files: dict[str, bytes], keep: frozenset[str] = frozenset()) -> None:
     """Write `files` below `folder`; names that lead out of it, and those in `keep`, are left out."""
     root = Path(folder)
@@ -647,10 +673,18 @@ def serve(sock: Any, setup: dict[str, Any]) -> None:
     desk.serve()
 
 
+def _top(name: str) -> str:
+    """Return what would be imported of a file beside the notebook."""
+    return name.lstrip("./").partition("/")[0].partition(".")[0]
+
+
 def _set_up(channel: Channel, setup: dict[str, Any]) -> Any:
     head, body = channel.receive()
     files = unpack_value(unpack_head(head)[1], body)
-    place_files(HOME, files["work"])
+    do_without(setup["without"])
+    # A copy of a forbidden package beside the notebook would be found in its place.
+    work = {name: data for name, data in files["work"].items() if _top(name) not in setup["without"]}
+    place_files(HOME, work)
     if setup["role"] == "examiner":
         proxy = importlib.import_module("fairmark.proxy")
         return proxy.ExaminerDesk(channel, setup, files)

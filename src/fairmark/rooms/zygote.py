@@ -103,6 +103,16 @@ def _furnish(limits: dict[str, Any], seen: list[str]) -> None:
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
 
 
+def _cover(paths: list[str]) -> None:
+    """Lay something empty over each path: what an assignment forbids does not exist in the room."""
+    for path in paths:
+        if Path(path).is_dir():
+            flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_RDONLY
+            linux.mount("tmpfs", path, "tmpfs", flags, "size=4k,nr_inodes=1,mode=0555")
+        elif Path(path).exists():
+            linux.mount("/dev/null", path, "", linux.MS_BIND)
+
+
 def _limit(limits: dict[str, Any]) -> None:
     seconds = int(limits["cpu_seconds"]) + 5
     for name, value in (
@@ -154,6 +164,7 @@ def _exit_as(status: int) -> None:
 def _live(setup: dict[str, Any], descriptor: int) -> None:
     """Be the room: process 1 and, below it, the shell. Never returns."""
     limits = setup["limits"]
+    _cover(setup["covered"])
     _furnish(limits, setup["seen"])
     os.chdir(_HOME)
     own = _close_all_but(descriptor)
@@ -212,6 +223,8 @@ class Zygote:
         """Import what the rooms will need; what fails is told, not fatal."""
         faults = []
         sys.path[:0] = self.setup["path"]
+        needed = [name for name in self.setup["without"] if name in sys.modules]
+        shell.do_without(self.setup["without"])
         shell.warm(self.setup["role"])
         for statement in self.setup["preload"]:
             try:
@@ -220,7 +233,8 @@ class Zygote:
                 faults.append(f"{statement}: {type(error).__name__}: {error}")
         gc.collect()
         gc.freeze()
-        self.answer({"ready": True, "faults": faults[:50]})
+        needed += [name for name in self.setup["without"] if name in sys.modules and name not in needed]
+        self.answer({"ready": True, "faults": faults[:50], "needed": needed})
 
     def answer(self, message: dict[str, Any]) -> None:
         """Send one packet."""
