@@ -152,6 +152,25 @@ def test_a_release_that_gives_something_away_is_told(released, number, changes, 
     assert message in leak(released, number, **changes)
 
 
+def test_a_file_that_the_solution_has_written_is_told(tmp_path):
+    """Who runs the source has it beside the notebook; another text under that name is for the students."""
+    text = "name: n\ndependencies:\n- numpy<2"
+    node = notebook(answer(f"%%writefile environment.yml\n{text}", "file"), check("assert 0", "file-test"))
+    course = make_course(tmp_path, {"n": node})
+    write(course.release("ps1") / "n.ipynb", read_assignment(course, "ps1").notebook("n").released)
+    found = course.release("ps1") / "environment.yml"
+
+    def told():
+        return messages(faults_of_release(course, read_assignment(course, "ps1"), course.release("ps1")))
+
+    words = "environment.yml: is what the solution in n.ipynb writes"
+    assert words not in told()
+    found.write_text("name: n\ndependencies: []\n")
+    assert words not in told()
+    found.write_text(f"{text}\n")
+    assert words in told()
+
+
 def test_forgotten_notebooks_in_a_release_are_told(released):
     """A checkpoint may hold what the release does not."""
     write(released.release("ps1") / ".ipynb_checkpoints" / "numbers.ipynb", notebook())

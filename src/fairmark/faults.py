@@ -29,6 +29,7 @@ _NO_PLACE = "it forbids packages, but no Markdown cell could tell students so: b
 # Lines of a solution or a hidden test that are shorter than this give nothing away.
 _TELLING = 8
 
+_WRITES_FILE = re.compile(r"%%(?:writefile|file)\s+(\S+)\s*$")
 _ODD_IN_A_NAME = re.compile(r"""[\\/:*?"<>|+%#&$`'~{}\x00-\x1f\x7f]|^[.\s-]|\s$""")
 
 
@@ -354,7 +355,21 @@ def faults_of_release(course: Course, assignment: Assignment, folder: Path) -> t
         if not told:
             faults += _faults_of_kernel(course, path)
             faults += _faults_of_released_notebook(notebook, cells, path=course.relative(path), marks=marks)
+        faults += _faults_of_written_files(course, notebook, folder)
     return tuple(dict.fromkeys(faults))
+
+
+def _faults_of_written_files(course: Course, notebook: SourceNotebook, folder: Path) -> Iterator[Fault]:
+    """List released files that the reference solution has written: running the source leaves them behind."""
+    for full, released in zip(notebook.node.cells, notebook.released.cells, strict=True):
+        first, _, text = full.source.partition("\n")
+        written = _WRITES_FILE.match(first)
+        if written is None or full.source == released.source:
+            continue
+        path = folder / written[1].strip("\"'")
+        if path.is_file() and path.read_bytes().decode("utf-8", "replace").strip() == text.strip():
+            words = f"is what the solution in {notebook.name}.ipynb writes; delete it beside the source."
+            yield Fault(course.relative(path), "", words)
 
 
 def _faults_of_released_notebook(

@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SEEDS = range(10)
 TASKS = {
+    "environments": {"repair": 4},
     "images": {
         "crop": 2,
         "flip": 1,

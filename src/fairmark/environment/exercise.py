@@ -213,7 +213,7 @@ class _Judge:
     def __init__(self, exercise: Exercise, name: str) -> None:
         self.exercise = exercise
         self.name = name
-        self.found: dict[str, tuple[Literal["passed", "failed"], str, str]] = {}
+        self.found: dict[str, tuple[Literal["passed", "failed", "skipped"], str, str]] = {}
 
     def passes(self, step: str, message: str = "") -> None:
         """Note that a step is done."""
@@ -242,11 +242,11 @@ class _Judge:
             self.passes("open")
 
     def report(self) -> Report:
-        """Return the report; what was not reached has failed."""
+        """Return the report; what was not reached gives no points."""
         points = self.exercise.points
         checks = []
         for step, title in self.TITLES:
-            status, message, hint = self.found.get(step, ("failed", _WAITS, ""))
+            status, message, hint = self.found.get(step, ("skipped", _WAITS, ""))
             score = points[step] if status == "passed" else 0.0
             checks.append(CheckResult(title, status, score, points[step], _limit(message), _limit(hint)))
         title = f"{self.exercise.title}: {self.name}" if self.name else self.exercise.title
