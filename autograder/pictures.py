@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 from skimage import data
+from skimage.filters import gaussian, threshold_otsu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,11 +109,44 @@ def stripes_and_every_third_pixel() -> Panel:
     return _row(_grey(stripes, 0, 255), *small)
 
 
+# --- segmentation ---------------------------------------------------------------------------------------
+
+
+def _cells(noise: float) -> Panel:
+    """Return round cells of different brightness on a dark ground, some of them close together."""
+    rng = np.random.default_rng(11)
+    rows, columns = np.mgrid[:170, :170]
+    image = np.full(rows.shape, 30.0)
+    places = ((30, 30), (34, 84), (28, 135), (84, 26), (80, 62), (92, 120), (138, 40), (132, 90), (134, 126))
+    for (row, column), bright in zip(places, rng.permutation(np.linspace(110, 190, 9)), strict=True):
+        image[(rows - row) ** 2 + (columns - column) ** 2 < rng.integers(13, 17) ** 2] = bright
+    return gaussian(image, 1.5, preserve_range=True) + rng.normal(0, noise, rows.shape)
+
+
+def three_masks() -> Panel:
+    """Show a noisy image and its masks: not blurred, blurred enough, blurred far too much."""
+    image = _cells(noise=45)
+    masks = []
+    for sigma in (9, 0, 2.5):
+        blurred = gaussian(image, sigma, preserve_range=True) if sigma else image
+        masks.append(_grey(blurred > threshold_otsu(blurred)))
+    return _row(_grey(image, 0, 255), *masks)
+
+
+def one_image_three_thresholds() -> Panel:
+    """Show a quiet image and its masks with a threshold that is too low, Otsu's, and one that is too high."""
+    image = _cells(noise=9)
+    masks = [_grey(image > threshold) for threshold in (150, 40, float(threshold_otsu(image)))]
+    return _row(_grey(image, 0, 255), *masks)
+
+
 PICTURES: dict[str, Callable[[], Panel]] = {
     "images/pictures/one_image_four_versions.png": one_image_four_versions,
     "images/pictures/three_contrasts.png": three_contrasts,
     "images/pictures/one_stack_three_projections.png": one_stack_three_projections,
     "images/pictures/stripes_made_smaller.png": stripes_and_every_third_pixel,
+    "segmentation/pictures/one_image_three_masks.png": three_masks,
+    "segmentation/pictures/three_more_masks.png": one_image_three_thresholds,
 }
 
 
