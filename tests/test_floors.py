@@ -11,16 +11,26 @@ FLOORS = (
     {"errors", "results", "names", "packages", "startup"},
     {"compare", "quiz", "outputs", "settings"},
     {"previews", "feedback", "statistics"},
-    {"checks", "course"},
+    {"checks", "course", "exporters"},
     {"rooms", "intake", "faults", "seating", "environment", "repository"},
     {"proxy", "authoring"},
     {"assembly", "sitting"},
     {"grading", "gradebook"},
-    {"batch", "release", "simulation", "doctor", "publishing"},
+    {"batch", "release", "simulation", "doctor", "publishing", "standings"},
     {"demo"},
-    {"cli", "preprocessors"},
+    {"cli", "preprocessors", "plugins"},
 )
-NBGRADER = {"settings", "intake", "faults", "authoring", "gradebook", "preprocessors", "release", "demo"}
+NBGRADER = {
+    "settings",
+    "intake",
+    "faults",
+    "authoring",
+    "gradebook",
+    "preprocessors",
+    "release",
+    "demo",
+    "plugins",
+}
 IN_THE_STUDENTS_ROOM = {"rooms.shell", "rooms.wire", "rooms.linux", "rooms.zygote", "rooms.watch"}
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import case, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from fairmark.errors import GraderError, UsageError
+from fairmark.exporters.standing import CellMark, Marks, Person
 from fairmark.results import CellMarks, NotebookMarks
 
 if TYPE_CHECKING:
@@ -157,6 +158,77 @@ def read_scores(course: Course, assignment_id: str) -> tuple[Score, ...]:
             Score(student, score, most, penalty, bool(review), time and time.replace(tzinfo=UTC))
             for student, score, most, penalty, review, time in book.db.execute(query)
         )
+
+
+def read_hand_ins(course: Course, assignment_id: str) -> tuple[Marks, ...]:
+    """Return all that the gradebook has for an assignment's submissions, sorted by student.
+
+    Raises
+    ------
+    GraderError
+        Where the gradebook cannot be read.
+    """
+    work, part, grade, comment = api.SubmittedAssignment, api.SubmittedNotebook, api.Grade, api.Comment
+    of_cells = (
+        select(
+            part.assignment_id,
+            grade.cell_id,
+            grade.auto_score,
+            grade.manual_score,
+            grade.extra_credit,
+            grade.needs_manual_grade,
+        )
+        .join(part, part.id == grade.notebook_id)
+        .join(work, work.id == part.assignment_id)
+    )
+    # A written answer's comment hangs on the cell as a solution, its grade on the same cell as a graded one.
+    of_comments = (
+        select(part.assignment_id, part.notebook_id, api.BaseCell.name, comment.manual_comment)
+        .join(part, part.id == comment.notebook_id)
+        .join(work, work.id == part.assignment_id)
+        .join(api.BaseCell, api.BaseCell.id == comment.cell_id)
+        .where(comment.manual_comment.is_not(None))
+    )
+    of_students = (
+        select(work.id, work.timestamp, work.late_submission_penalty, api.Student)
+        .join(api.Student, api.Student.id == work.student_id)
+        .order_by(api.Student.id)
+    )
+    with _open(course) as book:
+        assignment = book.db.scalar(select(api.Assignment).where(api.Assignment.name == assignment_id))
+        if assignment is None:
+            return ()
+        known = {
+            cell.id: (notebook, cell.name, float(cell.max_score), cell.cell_type == "markdown")
+            for notebook in assignment.notebooks
+            for cell in (*notebook.grade_cells, *notebook.task_cells)
+        }
+        here = work.assignment_id == assignment.id
+        comments = {tuple(key): words for *key, words in book.db.execute(of_comments.where(here))}
+        marks: dict[str, list[CellMark]] = {}
+        for row in book.db.execute(of_cells.where(here)):
+            submission, cell, auto, manual, extra, review = row
+            notebook, name, most, written = known[cell]
+            words = comments.get((submission, notebook.id, name), "")
+            mark = CellMark(
+                notebook.name, name, most, auto, manual, extra or 0.0, bool(review), words, written
+            )
+            marks.setdefault(submission, []).append(mark)
+        return tuple(
+            Marks(
+                person=_read_person(who),
+                cells=tuple(sorted(marks.get(submission, ()), key=lambda mark: (mark.notebook, mark.cell))),
+                late_penalty=float(penalty or 0.0),
+                submitted_at=time.replace(tzinfo=UTC).isoformat() if time else None,
+            )
+            for submission, time, penalty, who in book.db.execute(of_students.where(here))
+        )
+
+
+def _read_person(who: api.Student) -> Person:
+    names = (text or "" for text in (who.first_name, who.last_name, who.email, who.lms_user_id))
+    first, last, email, lms = names
+    return Person(who.id, first, last, email, lms)
 
 
 def set_due_date(course: Course, assignment_id: str, due: datetime) -> None:

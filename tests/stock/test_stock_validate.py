@@ -1,0 +1,5 @@
+"""nbgrader's tests of `nbgrader validate`."""
+
+from nbgrader.tests.apps.test_nbgrader_validate import TestNbGraderValidate
+
+__all__ = ["TestNbGraderValidate"]
