@@ -17,6 +17,7 @@ FLOORS = (
     {"assembly", "sitting"},
     {"grading", "gradebook"},
     {"batch", "release", "simulation", "doctor", "publishing", "standings"},
+    {"reporting"},
     {"demo"},
     {"cli", "preprocessors", "plugins"},
 )

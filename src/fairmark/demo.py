@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fairmark import publishing
+from fairmark import publishing, reporting
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
 from fairmark.errors import UsageError
@@ -91,3 +91,8 @@ def grade(course: Course, assignment: str, tell: Tell) -> Batch:
 def write_feedback(course: Course, assignment: str) -> int:
     """Write the feedback pages of an assignment; return how many there are."""
     return len(publishing.write_feedback(course, assignment).written)
+
+
+def write_report(course: Course) -> Path:
+    """Write the class report of all assignments; return where it lies."""
+    return reporting.write_page(course, reporting.read_report(course))

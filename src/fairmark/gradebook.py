@@ -309,6 +309,18 @@ def _of_assignment(query: Any, assignment_id: str, joined: Any) -> Any:
     )
 
 
+def read_students(course: Course) -> tuple[str, ...]:
+    """Return all students whom the gradebook knows, sorted.
+
+    Raises
+    ------
+    GraderError
+        Where the gradebook cannot be read.
+    """
+    with _open(course) as book:
+        return tuple(book.db.scalars(select(api.Student.id).order_by(api.Student.id)))
+
+
 def read_due_date(course: Course, assignment_id: str) -> datetime | None:
     """Return when an assignment is due, in UTC; None where the gradebook names no time.
 

@@ -435,3 +435,32 @@ class NotebookMarks:
     notebook: str
     late_penalty: float = 0.0
     cells: tuple[CellMarks, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Points of one question that changed when a submission was graded again.
+
+    Parameters
+    ----------
+    student, notebook, id : str
+        Whose, and which cell.
+    before, after, max_score : float
+        Automatic points.
+    why : tuple of str
+        What was different, in words: the key or the tests, the submission, the packages, …
+    at : str
+        When, ISO 8601 in UTC.
+    kept : bool
+        A person's score stands, so that nothing changes for the student.
+    """
+
+    student: str
+    notebook: str
+    id: str
+    before: float
+    after: float
+    max_score: float
+    why: tuple[str, ...]
+    at: str = ""
+    kept: bool = False

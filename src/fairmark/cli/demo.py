@@ -62,9 +62,11 @@ def _demo(options: argparse.Namespace) -> int:
         with show_progress(assignment, len(find_submissions(course, assignment))) as tell:
             batches.append(demo.grade(course, assignment, tell))
     show_class(recipes, batches)
-    console.rule("[bold]4. Feedback")
+    console.rule("[bold]4. Feedback, and the class report")
     for assignment in course.assignments():
         console.print(f"{demo.write_feedback(course, assignment)} pages for {escape(assignment)}")
+    report = demo.write_report(course)
+    console.print(f"Class report: {escape(str(report))}", soft_wrap=True)
     console.rule("[bold]Where to look next")
     _show_places(course, recipes[0].student)
     return FAILED if any(batch.failures for batch in batches) else GOOD
@@ -104,6 +106,7 @@ def _show_places(course: Course, student: str) -> None:
     for what, place in (
         ("gradebook", course.db_url),
         ("a feedback page", page),
+        ("the class report", course.root / "report" / "course.html"),
         ("all that grading found", course.autograded(student, course.assignments()[0]) / "result.json"),
         ("formgrader", f"cd {course.root} && {programs / 'jupyter'} lab   (menu Nbgrader → Formgrader)"),
         ("a table of grades", f"cd {course.root} && {programs / 'nbgrader'} export"),

@@ -43,6 +43,7 @@ _KINDS = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": 
 _SIGNS = re.compile(r"[\ue000\ue001]")
 _PLACE = re.compile("\ue000([0-9]+)\ue001")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_EMPTY_HEAD = re.compile(r"<th[^>]*>\s*</th>")  # a data frame has them; screen readers stumble over them
 _CODE = re.compile(r"`([^`\n]+)`")
 _RASTER = ("image/png", "image/jpeg", "image/gif")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
@@ -198,7 +199,8 @@ def write_output(output: Mapping[str, Any]) -> Markup:
             return Markup(embed(picture, join(data[picture]), "a picture that your code made"))  # noqa: S704 - checked there
     markup = join(data.get("text/html"))
     if "<table" in markup and len(markup) < MAX_TEXT:
-        table = Markup(_clean(clean_html(printable(markup)), links=False))  # noqa: S704 - it was cleaned
+        cleaned = _clean(clean_html(printable(markup)), links=False)
+        table = Markup(_EMPTY_HEAD.sub("<td></td>", cleaned))  # noqa: S704 - it was cleaned
         return Markup('<div class="wide" tabindex="0" role="group" aria-label="Table">{}</div>').format(table)
     return _write_text(join(data.get("text/plain")))
 
