@@ -18,6 +18,7 @@ MEAN = '''def mean(numbers):
     import statistics
     return statistics.fmean(numbers)
     ### END SOLUTION'''
+RIGHT_ANSWER = "def mean(numbers):\n    return sum(numbers) / len(numbers)"
 VISIBLE = "assert mean([1, 2, 3]) == 2"
 HIDDEN = f"""{VISIBLE}
 ### BEGIN HIDDEN TESTS
@@ -121,6 +122,13 @@ def make_course(
     root.mkdir(parents=True, exist_ok=True)
     (root / "nbgrader_config.py").write_text("\n".join([*lines, config, ""]), encoding="utf-8")
     return open_course(root)
+
+
+def hand_in(course: Course, student: str, source: str = RIGHT_ANSWER) -> Path:
+    """Hand in the notebook of `cells` with `source` as the answer."""
+    given = cells()
+    given[3].source = source
+    return write(course.root / "submitted" / student / "ps1" / "numbers.ipynb", notebook(*given))
 
 
 def run_nbgrader(root: Path, *arguments: str) -> str:

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from courses import cells, make_course, notebook, run_nbgrader, write
 
-from fairmark import batch as batch_module
+from fairmark import worker
 from fairmark.batch import Failure, grade_assignment
 from fairmark.errors import SandboxError, UsageError
 from fairmark.gradebook import read_scores
@@ -133,7 +133,8 @@ def test_graded_notebooks_are_nbgraders(course, batch):
 
 def test_grading_again_gives_the_same(course, batch):
     """Same work, same seed, same points."""
-    again = grade_assignment(course, "ps1", ("bob", "ann"), workers=1)
+    again = grade_assignment(course, "ps1", ("bob", "ann"), workers=1, force=True)
+    assert again.unchanged == frozenset()
     assert [result.score for result in again.results] == [of(batch, name).score for name in ("ann", "bob")]
     assert [result.submission.student for result in again.results] == ["ann", "bob"]
 
@@ -150,17 +151,17 @@ def test_our_failure_is_no_zero(tmp_path, monkeypatch):
     hand_in(made, "ann")
     hand_in(made, "bob")
     grade_assignment(made, "ps1", workers=1)
-    real = batch_module.grade_submission
+    real = worker.grade_parcel
 
-    def fail(hall, submission):
-        if submission.student == "ann":
+    def fail(hall, parcel):
+        if parcel.submission.student == "ann":
             raise RuntimeError("a fault of ours")
-        return real(hall, submission)
+        return real(hall, parcel)
 
-    monkeypatch.setattr(batch_module, "grade_submission", fail)
+    monkeypatch.setattr(worker, "grade_parcel", fail)
     told = []
     batch = grade_assignment(
-        made, "ps1", workers=1, tell=lambda student, outcome: told.append((student, outcome))
+        made, "ps1", workers=1, force=True, tell=lambda student, outcome: told.append((student, outcome))
     )
     assert [result.submission.student for result in batch.results] == ["bob"]
     assert "a fault of ours" in batch.failures[0].message

@@ -12,13 +12,15 @@ FLOORS = (
     {"compare", "quiz", "outputs", "settings"},
     {"previews", "feedback", "statistics"},
     {"checks", "course", "exporters"},
-    {"rooms", "intake", "faults", "seating", "environment", "repository"},
+    {"rooms", "intake", "faults", "seating", "environment", "repository", "fingerprint"},
     {"proxy", "authoring"},
     {"assembly", "sitting"},
-    {"grading", "gradebook"},
+    {"grading", "ledger", "autograded"},
+    {"gradebook", "worker", "survey"},
+    {"crew"},
     {"batch", "release", "simulation", "doctor", "publishing", "standings"},
     {"reporting"},
-    {"demo"},
+    {"demo", "watch"},
     {"cli", "preprocessors", "plugins"},
 )
 NBGRADER = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import json
 import re
@@ -15,7 +14,7 @@ from fairmark.errors import AuthorError, Fault
 from fairmark.faults import find_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from nbformat import NotebookNode
@@ -40,22 +39,13 @@ def read_assignment(course: Course, assignment_id: str) -> Assignment:
     AuthorError
         With all faults of its notebooks at once.
     """
-    folder = course.find_source(assignment_id)
+    source = course.list_source(assignment_id)
     faults = find_faults(course, assignment_id)
     if faults:
         raise AuthorError(faults)
-    paths = sorted(folder.glob("*.ipynb"))
-    notebooks = tuple(_prepare(course, assignment_id, path) for path in paths)
-    files = tuple(_other_files(folder, course.directory.ignore))
-    return Assignment(assignment_id, folder, notebooks, files, _digest(notebooks, folder, files))
-
-
-def _other_files(folder: Path, ignore: Sequence[str]) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        ignored = any(fnmatch.fnmatch(part, pattern) for part in parts for pattern in ignore)
-        if path.is_file() and path.suffix != ".ipynb" and not ignored:
-            yield path.absolute()
+    notebooks = tuple(_prepare(course, assignment_id, path) for path in source.notebooks)
+    digest = _digest(notebooks, source.folder, source.files)
+    return Assignment(assignment_id, source.folder, notebooks, source.files, digest)
 
 
 def _digest(notebooks: Sequence[SourceNotebook], folder: Path, files: Sequence[Path]) -> str:

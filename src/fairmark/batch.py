@@ -1,4 +1,4 @@
-"""Many submissions to results: one after the other or in several processes; the only writer of results.
+"""Many submissions to results: what has to be graded is graded by a crew, and written here and nowhere else.
 
 A broken submission is a result like any other, told by name; a failure of ours is told, gives nobody a zero,
 and does not stop the others.
@@ -6,34 +6,31 @@ and does not stop the others.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import shutil
-import signal
-import tempfile
 import traceback
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fairmark.authoring import read_assignment
-from fairmark.course import Course, open_course
-from fairmark.errors import GraderError, SandboxError, UsageError
-from fairmark.gradebook import ensure_assignment, save_result
-from fairmark.grading import Hall, grade_submission, read_files
-from fairmark.intake import collect_files, find_submissions, is_active
-from fairmark.results import to_json
-from fairmark.rooms.linux import end_with_parent
+from fairmark.autograded import draft_submission
+from fairmark.crew import in_processes, in_this_process, on_cluster
+from fairmark.errors import FairmarkError, SandboxError
+from fairmark.fingerprint import take_fingerprint
+from fairmark.intake import read_parcel
+from fairmark.survey import keep_source, survey_assignment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fairmark.course import Assignment, Submission
+    from fairmark.course import Assignment, Course
+    from fairmark.crew import Crew
+    from fairmark.gradebook import Writer
     from fairmark.results import SubmissionResult
+    from fairmark.survey import Survey
+    from fairmark.worker import Written
 
     Tell = Callable[[str, "SubmissionResult | Failure"], None]
+
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,69 +43,39 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What grading an assignment gave."""
+    """What grading an assignment gave.
+
+    Parameters
+    ----------
+    assignment : str
+    results : tuple of SubmissionResult
+        Of all submissions asked for, also of those that were not graded again; sorted by student.
+    failures : tuple of Failure
+    unchanged : frozenset of str
+        The students who were not graded again, because nothing changed.
+    """
 
     assignment: str
     results: tuple[SubmissionResult, ...]
     failures: tuple[Failure, ...]
+    unchanged: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A graded submission on its way from a worker: its result, and its notebooks as text."""
-
-    result: SubmissionResult
-    notebooks: dict[str, str]
-    files: tuple[tuple[str, bytes], ...]
-
-
-# One hall a process: starting its zygotes costs more than grading a submission.
-_halls: dict[tuple[Path, str, str], Hall] = {}
-
-
-def _hall(course: Course, assignment: Assignment) -> Hall:
-    key = (course.root, assignment.id, assignment.sha256)
-    if key not in _halls:
-        _halls[key] = Hall(course, assignment)
-    return _halls[key]
-
-
-def _close_halls() -> None:
-    for hall in _halls.values():
-        hall.close()
-    _halls.clear()
-
-
-def _grade_in_worker(root: Path, assignment_id: str, submission: Submission) -> _Written:
-    """Grade one submission in a worker process."""
-    known = [hall for (place, name, _), hall in _halls.items() if (place, name) == (root, assignment_id)]
-    if known:
-        return _grade(known[0], submission)
-    course = open_course(root)
-    return _grade(_hall(course, read_assignment(course, assignment_id)), submission)
-
-
-def _grade(hall: Hall, submission: Submission) -> _Written:
-    import nbformat  # noqa: PLC0415 - a worker that was not forked has to pay for it itself
-
-    graded = grade_submission(hall, submission)
-    handed = collect_files(hall.course, hall.assignment, submission).files
-    files = read_files(hall.assignment) | {name: data for name, data in handed if not is_active(name)}
-    texts = {
-        name: nbformat.writes(node, version=nbformat.NO_CONVERT) for name, node in graded.notebooks.items()
-    }
-    return _Written(graded.result, texts, tuple(files.items()))
-
-
-def grade_assignment(
+def grade_assignment(  # noqa: PLR0913 - what a person may ask for
     course: Course,
     assignment_id: str,
     students: tuple[str, ...] = (),
     *,
     workers: int | None = None,
+    dask: str = "",
+    force: bool = False,
+    announce: Callable[[Survey], None] | None = None,
     tell: Tell | None = None,
 ) -> Batch:
     """Grade an assignment's submissions into gradebook, notebooks and result documents.
+
+    A submission whose grade would come out the same as it stands in the gradebook is not graded again.
+    Whenever grading is interrupted, by whatever, starting again finishes it.
 
     Parameters
     ----------
@@ -118,6 +85,12 @@ def grade_assignment(
         Only these.
     workers : int, optional
         Processes that grade at the same time; default: one a core.
+    dask : str, optional
+        The address of a Dask scheduler, whose workers grade instead.
+    force : bool
+        Grade everything again.
+    announce : callable, optional
+        Is told what there is to do before it begins.
     tell : callable, optional
         Is told each submission's student and outcome as soon as it is written.
 
@@ -128,116 +101,142 @@ def grade_assignment(
     SandboxError
         Where no room can be built on this machine: then nothing is written.
     """
-    assignment = read_assignment(course, assignment_id)
-    submissions = find_submissions(course, assignment_id, students)
-    missing = sorted(set(students) - {submission.student for submission in submissions})
-    if missing:
-        raise UsageError(f"Nothing was handed in for {assignment_id!r} by: {', '.join(missing)}.")
-    ensure_assignment(course, assignment)
+    found = survey_assignment(course, assignment_id, students, force=force)
+    if announce is not None:
+        announce(found)
     outcomes: list[SubmissionResult | Failure] = []
-    try:
-        if submissions:
-            _hall(course, assignment).zygotes()  # a machine without a sandbox is told at once
-        for submission, future in _grade_all(course, assignment, submissions, workers or os.cpu_count() or 1):
-            outcome = _settle(course, assignment, submission, future)
-            outcomes.append(outcome)
-            if tell is not None:
-                tell(submission.student, outcome)
-    finally:
-        _close_halls()
+    if found.todo:
+        workers = min(workers or _cores(), len(found.todo))
+        with open_session(course, assignment_id, workers=workers, dask=dask) as session:
+            for student, outcome in session.grade(found):
+                outcomes.append(outcome)
+                if tell is not None:
+                    tell(student, outcome)
     results = [outcome for outcome in outcomes if not isinstance(outcome, Failure)]
     return Batch(
         assignment_id,
-        tuple(sorted(results, key=lambda result: result.submission.student)),
+        tuple(sorted((*results, *found.unchanged), key=lambda result: result.submission.student)),
         tuple(outcome for outcome in outcomes if isinstance(outcome, Failure)),
+        frozenset(result.submission.student for result in found.unchanged),
     )
 
 
-def _grade_all(
-    course: Course, assignment: Assignment, submissions: tuple[Submission, ...], workers: int
-) -> Iterator[tuple[Submission, Future[_Written]]]:
-    """Yield each submission with its finished future, in the order in which they finish."""
-    if workers == 1 or len(submissions) <= 1:
-        for submission in submissions:
-            future: Future[_Written] = Future()
-            try:
-                future.set_result(_grade(_hall(course, assignment), submission))
-            except Exception as error:  # noqa: BLE001 - told by `_settle`
-                future.set_exception(error)
-            yield submission, future
-        return
-    _close_halls()  # its processes must not be shared by forks
-    with _pool(min(workers, len(submissions))) as pool:
-        futures = {
-            pool.submit(_grade_in_worker, course.root, assignment.id, submission): submission
-            for submission in submissions
-        }
-        for future in as_completed(futures):
-            yield futures[future], future
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
-@contextmanager
-def _pool(workers: int) -> Iterator[Executor]:
-    # A worker whose grader was killed would go on for nobody.
-    pool = ProcessPoolExecutor(workers, initializer=end_with_parent, initargs=(signal.SIGKILL,))
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in multiprocessing.active_children():  # or Python would wait for what they are at
-            worker.kill()
-        raise
-    pool.shutdown()
+def open_session(
+    course: Course, assignment_id: str, *, workers: int | None = None, dask: str = ""
+) -> Session:
+    """Read an assignment and employ who grades it, as `grade_assignment` does; the session is to be closed.
+
+    Raises
+    ------
+    UsageError, AuthorError
+        Where there is no such assignment or cluster, or the assignment has faults.
+    """
+    from fairmark.authoring import read_assignment  # noqa: PLC0415 - imports nbgrader
+
+    assignment = read_assignment(course, assignment_id)
+    workers = workers or _cores()
+    if dask:
+        crew = on_cluster(course, assignment, dask)
+    elif workers == 1:
+        crew = in_this_process(course, assignment)
+    else:
+        crew = in_processes(course, assignment, workers)
+    return Session(course, assignment, crew)
 
 
-def _settle(
-    course: Course, assignment: Assignment, submission: Submission, future: Future[_Written]
-) -> SubmissionResult | Failure:
-    """Write one finished submission, or return what failed."""
-    try:
-        written = future.result()
-        write_submission(course, written.result, written.notebooks, dict(written.files))
-        save_result(course, assignment, written.result)
-    except (GraderError, SandboxError, OSError) as error:
-        return Failure(submission.student, f"{type(error).__name__}: {error}")
-    except Exception:  # noqa: BLE001 - a fault of ours in one submission must not stop the others
-        return Failure(submission.student, traceback.format_exc(limit=-4))
-    return written.result
-
-
-def write_submission(
-    course: Course, result: SubmissionResult, notebooks: dict[str, str], files: dict[str, bytes]
-) -> None:
-    """Write the folder ``autograded/<student>/<assignment>``: whole, or not at all.
+class Session:
+    """An assignment that is being graded: its workers, and the gradebook that only this process writes.
 
     Parameters
     ----------
     course : Course
-    result : SubmissionResult
-    notebooks : dict of str to str
-        The graded notebooks' texts by name.
-    files : dict of str to bytes
-        The files beside them.
+    assignment : Assignment
+    crew : Crew
+        Ended with the session.
     """
-    folder = course.autograded(result.submission.student, result.assignment.id)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        draft.chmod(0o755)
-        for name, data in files.items():
-            path = draft / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        for name, text in notebooks.items():
-            (draft / f"{name}.ipynb").write_text(text + "\n", encoding="utf-8")
-        (draft / "result.json").write_text(to_json(result), encoding="utf-8")
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            folder.rename(old / "old")
-            draft.rename(folder)
-            shutil.rmtree(old)
-        else:
-            draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+
+    def __init__(self, course: Course, assignment: Assignment, crew: Crew) -> None:
+        self.course = course
+        self.assignment = assignment
+        self.crew = crew
+        self._writer: Writer | None = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(at_once=kind is not None)
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the workers, if need be in the middle of what they are at, and close the gradebook."""
+        self.crew.close(at_once=at_once)
+        if self._writer is not None:
+            self._writer.close()
+
+    def grade(self, found: Survey) -> Iterator[tuple[str, SubmissionResult | Failure]]:
+        """Grade what has to be graded; yield each student's outcome when it is written.
+
+        Raises
+        ------
+        SandboxError
+            Where not even the first room can be built.
+        """
+        proved = False
+        for submission, written in self.run(found):
+            if isinstance(written, SandboxError) and not proved:
+                raise written
+            proved = True
+            yield submission, self._settle(submission, written)
+        keep_source(self.course, self.assignment.id, found.ground)
+
+    def run(self, found: Survey) -> Iterator[tuple[str, Written | Exception]]:
+        """Grade what has to be graded and write nothing; yield what came of each student's submission."""
+        outcomes = self.crew.grade(
+            found.todo, lambda submission: read_parcel(self.course, self.assignment, submission)
+        )
+        for submission, parcel, written in outcomes:
+            if isinstance(written, Exception):
+                yield submission.student, written
+            else:
+                yield submission.student, written.stamped(take_fingerprint(found.ground, parcel))
+
+    def _settle(self, student: str, written: Written | Exception) -> SubmissionResult | Failure:
+        """Write one graded submission, or return what failed."""
+        try:
+            if isinstance(written, Exception):
+                raise written
+            if self._writer is None:
+                self._writer = _open_gradebook(self.course, self.assignment)
+            return write_outcome(self.course, self.assignment, written, self._writer)
+        except (FairmarkError, OSError) as error:
+            return Failure(student, f"{type(error).__name__}: {error}")
+        except Exception:  # noqa: BLE001 - a fault of ours in one submission must not stop the others
+            return Failure(student, traceback.format_exc(limit=-4))
+
+
+def _open_gradebook(course: Course, assignment: Assignment) -> Writer:
+    from fairmark.gradebook import Writer, ensure_assignment  # noqa: PLC0415 - imports nbgrader
+
+    ensure_assignment(course, assignment)
+    return Writer(course)
+
+
+def write_outcome(
+    course: Course, assignment: Assignment, written: Written, writer: Writer
+) -> SubmissionResult:
+    """Write one graded submission: first into the gradebook, then its folder; each whole or not at all.
+
+    Raises
+    ------
+    GraderError, UsageError, OSError
+        Where it cannot be written. What was there before stays, or is written again when grading is started
+        again.
+    """
+    result = written.result
+    with draft_submission(course, result, written.notebooks, dict(written.files)) as draft:
+        writer.save(assignment, result, draft)
+    return result

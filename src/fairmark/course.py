@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import secrets
@@ -118,6 +119,48 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """An assignment's folder as it lies there: not yet read.
+
+    Parameters
+    ----------
+    id : str
+    folder : Path
+    notebooks, files : tuple of Path
+        Sorted, absolute; `files` are all others that students get.
+    """
+
+    id: str
+    folder: Path
+    notebooks: tuple[Path, ...]
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A submission with all that was handed in, so that it can be graded anywhere.
+
+    Parameters
+    ----------
+    submission : Submission
+    notebooks : dict of str to bytes
+        The files by the notebooks' names; those that can be read at all.
+    refused : dict of str to str
+        Why the others cannot: a sentence for the student.
+    files : tuple of (str, bytes)
+        What lay beside them.
+    notes : tuple of str
+        What is wrong with that.
+    """
+
+    submission: Submission
+    notebooks: dict[str, bytes]
+    refused: dict[str, str]
+    files: tuple[tuple[str, bytes], ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
     """A submission's files beside its notebooks, as relative POSIX names with their contents."""
 
@@ -203,6 +246,25 @@ class Course:
         hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(known)}." if known else ""
         folder = self.source("…").parent
         raise UsageError(f"There is no assignment {assignment!r} with notebooks in {folder}.{hint}")
+
+    def list_source(self, assignment: str) -> Source:
+        """Return what lies in the folder of an assignment.
+
+        Raises
+        ------
+        UsageError
+            Where the course has no such assignment.
+        """
+        folder = self.find_source(assignment).absolute()
+        files = []
+        for path in sorted(folder.rglob("*")):
+            parts = path.relative_to(folder).parts
+            ignored = any(
+                fnmatch.fnmatch(part, pattern) for part in parts for pattern in self.directory.ignore
+            )
+            if path.is_file() and path.suffix != ".ipynb" and not ignored:
+                files.append(path)
+        return Source(assignment, folder, tuple(sorted(folder.glob("*.ipynb"))), tuple(files))
 
     def kept_from_overwriting(self, assignment: str) -> frozenset[str]:
         """Return the files that a student may hand in although the instructor has one of the same name."""

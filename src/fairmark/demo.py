@@ -16,12 +16,13 @@ from fairmark.release import release_assignment
 from fairmark.simulation import hand_in, read_recipes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fairmark.batch import Batch, Tell
     from fairmark.course import Course
     from fairmark.release import Release
     from fairmark.simulation import Recipe
+    from fairmark.survey import Survey
 
 _PARTS = ("source", "autograder", "nbgrader_config.py")
 _MARK = ".fairmark-demo"
@@ -83,9 +84,9 @@ def read_class(course: Path) -> tuple[Recipe, ...]:
     return recipes
 
 
-def grade(course: Course, assignment: str, tell: Tell) -> Batch:
+def grade(course: Course, assignment: str, announce: Callable[[Survey], None], tell: Tell) -> Batch:
     """Grade an assignment as ``fairmark grade`` does."""
-    return grade_assignment(course, assignment, tell=tell)
+    return grade_assignment(course, assignment, announce=announce, tell=tell)
 
 
 def write_feedback(course: Course, assignment: str) -> int:

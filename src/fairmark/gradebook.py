@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +19,25 @@ from nbgrader import api
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 from nbgrader.utils import compute_checksum, is_grade, is_locked, is_solution, is_task
 from sqlalchemy import case, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
 from fairmark.errors import GraderError, UsageError
 from fairmark.exporters.standing import CellMark, Marks, Person
+from fairmark.ledger import prepare_ledger, write_entry
 from fairmark.results import CellMarks, NotebookMarks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from nbformat import NotebookNode
 
     from fairmark.course import Assignment, Course, SourceNotebook
     from fairmark.results import Item, SubmissionResult
+
+
+# How long a gradebook that is busy, or whose server is gone, is tried again.
+PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,11 @@ def ensure_assignment(course: Course, assignment: Assignment) -> None:
     GraderError
         Where the gradebook cannot be used.
     """
-    with _open(course) as book:
+    _try_for_a_while(course, lambda: _ensure(course, assignment))
+
+
+def _ensure(course: Course, assignment: Assignment) -> None:
+    with _making(course) as book:
         row = book.update_or_create_assignment(assignment.id)
         known = {notebook.name: notebook for notebook in row.notebooks}
         wanted = {notebook.name for notebook in assignment.notebooks}
@@ -86,49 +98,105 @@ def ensure_assignment(course: Course, assignment: Assignment) -> None:
 
 
 def save_result(course: Course, assignment: Assignment, result: SubmissionResult) -> None:
-    """Write what grading one submission found, in one transaction.
+    """Write what grading one submission found: see `Writer.save`."""
+    with Writer(course) as writer:
+        writer.save(assignment, result, course.autograded(result.submission.student, assignment.id))
 
-    Each item gives its cell's automatic score. An item that `needs_review` is marked for a person; its
-    automatic score stays empty while its status is ``skipped`` or ``error``. Cells without an item are left
-    as they are. Manual scores, comments and extra credit always stay; as nbgrader does, a cell with a manual
-    score is marked for a second look, except a quiz question.
 
-    The graded notebooks have to lie in the submission's autograded folder already: cells in them that nobody
-    touched get the comment "No response.".
+class Writer:
+    """Holds the gradebook open for many results.
 
     Parameters
     ----------
     course : Course
-    assignment : Assignment
-        The gradebook knows it: see `ensure_assignment`.
-    result : SubmissionResult
-
-    Raises
-    ------
-    UsageError
-        Where the gradebook does not know a graded cell, or the student in a course that adds none by itself.
-    GraderError
-        Where the gradebook cannot be written; nothing of the submission is in it then.
     """
-    untouched = _find_untouched(course, assignment, result)
-    items = {(item.notebook, item.id): item for item in result.items}
-    late = AssignLatePenalties(config=course.config)
-    late.init_plugin()
-    with _open(course) as book, book.db.no_autoflush:
-        submission = _find_submission(course, book, result)
-        names = {
-            (notebook.name, grade.name) for notebook in submission.notebooks for grade in notebook.grades
-        }
-        if items.keys() - names:
-            strange = ", ".join(sorted(name for _, name in items.keys() - names))
-            raise UsageError(f"The gradebook does not know these cells of {assignment.id!r}: {strange}.")
-        for notebook in submission.notebooks:
-            _write_grades(notebook, items)
-            _write_comments(notebook, untouched.get(notebook.name, {}))
-        book.db.flush()
-        for notebook in submission.notebooks:
-            _write_penalty(book, late, submission, notebook)
-        book.db.commit()
+
+    def __init__(self, course: Course) -> None:
+        self.course = course
+        self._book: api.Gradebook | None = None
+        self._late = AssignLatePenalties(config=course.config)
+        self._late.init_plugin()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the gradebook."""
+        if self._book is not None:
+            with suppress(SQLAlchemyError):
+                self._book.close()
+            self._book = None
+
+    def save(self, assignment: Assignment, result: SubmissionResult, folder: Path) -> None:
+        """Write what grading one submission found, in one transaction.
+
+        Each item gives its cell's automatic score. An item that `needs_review` is marked for a person; its
+        automatic score stays empty while its status is ``skipped`` or ``error``. Cells without an item are
+        left as they are. Manual scores, comments and extra credit always stay; as nbgrader does, a cell with
+        a manual score is marked for a second look, except a quiz question.
+
+        A gradebook that is busy, or whose server is gone, is tried again for a while.
+
+        Parameters
+        ----------
+        assignment : Assignment
+            The gradebook knows it: see `ensure_assignment`.
+        result : SubmissionResult
+        folder : Path
+            Where the graded notebooks lie: cells in them that nobody touched get the comment "No response.".
+
+        Raises
+        ------
+        UsageError
+            Where the gradebook does not know a graded cell, or the student in a course that adds none.
+        GraderError
+            Where the gradebook cannot be written; nothing of the submission is in it then.
+        """
+        untouched = _find_untouched(assignment, folder)
+
+        def write() -> None:
+            if self._book is None:
+                self._book = _making(self.course)
+            try:
+                self._write(self._book, assignment, result, untouched)
+            except BaseException:
+                self.close()  # whatever was not committed is as if never written
+                raise
+
+        _try_for_a_while(self.course, write)
+
+    def _write(
+        self,
+        book: api.Gradebook,
+        assignment: Assignment,
+        result: SubmissionResult,
+        untouched: Mapping[str, Mapping[str, bool]],
+    ) -> None:
+        items = {(item.notebook, item.id): item for item in result.items}
+        with book.db.no_autoflush:
+            submission = _find_submission(self.course, book, result)
+            # The first thing that is written keeps others from writing: what is read from here on stays true.
+            digest = result.fingerprint.digest if result.fingerprint else ""
+            write_entry(book.db.connection(), submission.id, digest)
+            book.db.expire_all()
+            book.db.scalars(_grades_of(submission).with_for_update(of=api.Grade)).all()
+            names = {
+                (notebook.name, grade.name) for notebook in submission.notebooks for grade in notebook.grades
+            }
+            if items.keys() - names:
+                strange = ", ".join(sorted(name for _, name in items.keys() - names))
+                raise UsageError(f"The gradebook does not know these cells of {assignment.id!r}: {strange}.")
+            for notebook in submission.notebooks:
+                _write_grades(notebook, items)
+                _write_comments(notebook, untouched.get(notebook.name, {}))
+            book.db.flush()
+            for notebook in submission.notebooks:
+                _write_penalty(book, self._late, submission, notebook)
+            book.db.commit()
+            book.db.remove()  # nothing is kept in memory from one submission to the next
 
 
 def read_scores(course: Course, assignment_id: str) -> tuple[Score, ...]:
@@ -349,23 +417,61 @@ def read_due_date(course: Course, assignment_id: str) -> datetime | None:
 @contextmanager
 def _open(course: Course) -> Iterator[api.Gradebook]:
     """Open the gradebook, which is made where there is none; what is not committed is as if never written."""
+    with _telling(course), _making(course) as book:
+        yield book
+
+
+@contextmanager
+def _telling(course: Course) -> Iterator[None]:
+    """Tell what is wrong with the gradebook in our own words."""
     try:
-        with _making(course) as book:
-            yield book
+        yield
     except (SQLAlchemyError, api.InvalidEntry) as error:
         cause = str(getattr(error, "orig", None) or error).split("\n", 1)[0]
         raise GraderError(
-            f"The gradebook {course.db_url} cannot be used: {cause}. Close other programs that write into "
-            "it; after an update of nbgrader, run: nbgrader db upgrade"
+            f"The gradebook {_without_password(course.db_url)} cannot be used: {cause}. Close other programs "
+            "that write into it; after an update of nbgrader, run: nbgrader db upgrade"
         ) from error
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string()
+    except SQLAlchemyError:
+        return url.split("://", 1)[0]
+
+
+def _try_for_a_while(course: Course, act: Callable[[], None]) -> None:
+    """Do what writes into the gradebook; while others keep it from that, try again from the start."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    pauses = (0.05 * 2**number for number in count())
+    while True:
+        try:
+            with _telling(course):
+                act()
+        except GraderError as error:
+            pause = min(next(pauses), 2.0)
+            if not _may_pass(error.__cause__) or time.monotonic() + pause > end:
+                raise
+            time.sleep(pause)
+        else:
+            return
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Tell whether trying again may help: a lock, a lost connection, a row that another grader just added."""
+    busy = isinstance(error, OperationalError) and "no such" not in str(error)
+    return busy or isinstance(error, (InterfaceError, InternalError, IntegrityError, api.InvalidEntry))
 
 
 def _making(course: Course) -> api.Gradebook:
     with _finding_alembic():
         try:
-            return api.Gradebook(course.db_url, course.directory.course_id)
+            book = api.Gradebook(course.db_url, course.directory.course_id)
         except FileNotFoundError as error:
             raise UsageError("nbgrader needs the command alembic to make a gradebook; install it.") from error
+    prepare_ledger(book.engine)
+    return book
 
 
 @contextmanager
@@ -476,6 +582,15 @@ def _find_submission(
     return submission
 
 
+def _grades_of(submission: api.SubmittedAssignment) -> Any:
+    notebook = api.SubmittedNotebook
+    return (
+        select(api.Grade)
+        .join(notebook, api.Grade.notebook_id == notebook.id)
+        .where(notebook.assignment_id == submission.id)
+    )
+
+
 def _new_student(course: Course, name: str) -> api.Student:
     if not course.config.get("Autograde", {}).get("create_student", True):
         raise UsageError(
@@ -525,11 +640,8 @@ def _write_penalty(
             notebook.late_submission_penalty = min(max(penalty, 0), notebook.score)
 
 
-def _find_untouched(
-    course: Course, assignment: Assignment, result: SubmissionResult
-) -> dict[str, dict[str, bool]]:
+def _find_untouched(assignment: Assignment, folder: Path) -> dict[str, dict[str, bool]]:
     """Tell of each graded notebook's answer cells whether they are still as they were released."""
-    folder = course.autograded(result.submission.student, assignment.id)
     found = {}
     for notebook in assignment.notebooks:
         path = folder / f"{notebook.name}.ipynb"

@@ -18,7 +18,7 @@ import fairmark
 from fairmark import quiz
 from fairmark.assembly import AssembledCell, AssembledNotebook, assemble, to_notebook
 from fairmark.errors import AuthorError, Fault, Ungradable
-from fairmark.intake import collect_files, read_notebook
+from fairmark.intake import parse_notebook, read_parcel
 from fairmark.names import find_imports
 from fairmark.outputs import clean_outputs
 from fairmark.packages import find_package
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from fairmark.course import Assignment, Course, SourceNotebook, Submission
+    from fairmark.course import Assignment, Course, Parcel, SourceNotebook, Submission
     from fairmark.packages import Package
     from fairmark.results import Kind, QuizAnswer, Status, SubmissionStatus, Visibility
 
@@ -475,7 +475,12 @@ def read_files(assignment: Assignment) -> dict[str, bytes]:
 
 
 def grade_submission(hall: Hall, submission: Submission) -> Graded:
-    """Grade all notebooks of one submission.
+    """Read and grade all notebooks of one submission: see `grade_parcel`."""
+    return grade_parcel(hall, read_parcel(hall.course, hall.assignment, submission))
+
+
+def grade_parcel(hall: Hall, parcel: Parcel) -> Graded:
+    """Grade all notebooks of one submission; nothing is read or written outside the rooms.
 
     What cannot be read is told in the result (status ``ungradable``); it never raises.
 
@@ -484,17 +489,17 @@ def grade_submission(hall: Hall, submission: Submission) -> Graded:
     GraderError
         Where our own parts fail.
     """
+    submission = parcel.submission
     given = read_files(hall.assignment)
-    collected = collect_files(hall.course, hall.assignment, submission)
-    work = given | dict(collected.files)
+    work = given | dict(parcel.files)
     # A file that students may hand in their own version of is theirs, for the tests too.
     kept = hall.course.kept_from_overwriting(hall.assignment.id)
     trusted = {name: content for name, content in given.items() if name not in kept}
-    notes = [*submission.notes, *collected.notes]
+    notes = [*submission.notes, *parcel.notes]
     graded: dict[str, GradedNotebook] = {}
     for source in hall.assignment.notebooks:
         try:
-            graded[source.name] = _grade_one(hall, source, submission, work, trusted)
+            graded[source.name] = _grade_one(hall, source, parcel, work, trusted)
         except Ungradable as error:
             notes.append(f"{source.name}.ipynb: {error}")
             graded[source.name] = ungradable_notebook(source, str(error))
@@ -507,14 +512,16 @@ def grade_submission(hall: Hall, submission: Submission) -> Graded:
 def _grade_one(
     hall: Hall,
     source: SourceNotebook,
-    submission: Submission,
+    parcel: Parcel,
     work: dict[str, bytes],
     trusted: dict[str, bytes],
 ) -> GradedNotebook:
-    if source.name not in submission.notebooks:
+    if source.name in parcel.refused:
+        raise Ungradable(parcel.refused[source.name])
+    if source.name not in parcel.notebooks:
         raise Ungradable("it was not handed in.")
-    handed = read_notebook(submission.folder / f"{source.name}.ipynb")
-    return grade_notebook(hall, assemble(source, handed), submission.student, work, trusted)
+    handed = parse_notebook(parcel.notebooks[source.name])
+    return grade_notebook(hall, assemble(source, handed), parcel.submission.student, work, trusted)
 
 
 def ungradable_notebook(source: SourceNotebook, reason: str) -> GradedNotebook:

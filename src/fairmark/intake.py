@@ -14,7 +14,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from fairmark.course import Collected, Submission, split_at
+from fairmark.course import Collected, Parcel, Submission, split_at
 from fairmark.errors import Ungradable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from fairmark.course import Assignment, Course
+    from fairmark.course import Assignment, Course, Source, SourceNotebook
 
 # nbgrader and nbformat cost seconds to import: both are imported where they are needed.
 
@@ -208,9 +208,30 @@ def read_notebook(path: Path) -> NotebookNode:
     Ungradable
         With a sentence for the student.
     """
+    return parse_notebook(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a submitted notebook.
+
+    Raises
+    ------
+    Ungradable
+        Where it is no ordinary file, or far too large.
+    """
+    return _read_file(path.parent, path.name, MAX_NOTEBOOK_BYTES, "The notebook")
+
+
+def parse_notebook(content: bytes) -> NotebookNode:
+    """Read a submitted notebook's bytes as `read_notebook` does.
+
+    Raises
+    ------
+    Ungradable
+        With a sentence for the student.
+    """
     from nbformat import from_dict  # noqa: PLC0415
 
-    content = _read_file(path.parent, path.name, MAX_NOTEBOOK_BYTES, "The notebook")
     if not content.strip():
         raise Ungradable("The notebook file is empty. Save it again in Jupyter and hand it in again.")
     if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_NOTEBOOK_VALUES:
@@ -296,7 +317,30 @@ def _explain(error: OSError, what: str) -> str:
 # Files beside the notebooks
 
 
-def collect_files(course: Course, assignment: Assignment, submission: Submission) -> Collected:
+def read_parcel(course: Course, assignment: Assignment | Source, submission: Submission) -> Parcel:
+    """Read all that was handed in; what cannot be read is told in the parcel, nothing raises.
+
+    Parameters
+    ----------
+    course : Course
+    assignment : Assignment or Source
+    submission : Submission
+    """
+    notebooks, refused = {}, {}
+    for name in sorted({_stem(notebook) for notebook in assignment.notebooks} & {*submission.notebooks}):
+        try:
+            notebooks[name] = read_bytes(submission.folder / f"{name}.ipynb")
+        except Ungradable as error:
+            refused[name] = str(error)
+    collected = collect_files(course, assignment, submission)
+    return Parcel(submission, notebooks, refused, collected.files, collected.notes)
+
+
+def _stem(notebook: SourceNotebook | Path) -> str:
+    return notebook.stem if isinstance(notebook, Path) else notebook.name
+
+
+def collect_files(course: Course, assignment: Assignment | Source, submission: Submission) -> Collected:
     """Read the files that a student handed in beside the notebooks: data and modules of their own.
 
     Links, pipes and all else that is no ordinary file are left out. So are files that the instructor has
@@ -305,7 +349,7 @@ def collect_files(course: Course, assignment: Assignment, submission: Submission
     Parameters
     ----------
     course : Course
-    assignment : Assignment
+    assignment : Assignment or Source
     submission : Submission
     """
     given = {path.relative_to(assignment.folder.absolute()).as_posix() for path in assignment.files}

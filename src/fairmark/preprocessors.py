@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
+from dataclasses import replace
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
@@ -21,8 +22,9 @@ from fairmark.assembly import AssembledNotebook, assemble, read_questions, to_no
 from fairmark.authoring import clear, read_assignment
 from fairmark.course import Course
 from fairmark.errors import AuthorError, Ungradable, UsageError
+from fairmark.fingerprint import take_fingerprint, take_ground
 from fairmark.gradebook import ensure_assignment, read_due_date, save_result
-from fairmark.intake import find_oddities, find_submissions, read_notebook
+from fairmark.intake import find_oddities, find_submissions, read_notebook, read_parcel
 from fairmark.outputs import clean_html
 from fairmark.publishing import RESULT, Desk, read_result
 from fairmark.results import to_json
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from fairmark.course import Assignment
+    from fairmark.fingerprint import Ground
     from fairmark.grading import Graded, Hall
 
 
@@ -78,6 +81,7 @@ class SubmissionExporter(NotebookExporter):
         self._converter: Any = self.parent
         self.course = _course_of(self._converter)
         self._halls: dict[str, Hall] = {}
+        self._grounds: dict[str, Ground] = {}
         self._graded: dict[tuple[str, str], Graded] = {}
         if not stock.Execute(config=self.course.config).enabled:
             self.log.warning("--no-execute is not heeded: outputs that students hand in prove nothing.")
@@ -118,6 +122,7 @@ class SubmissionExporter(NotebookExporter):
         from fairmark.grading import Hall  # noqa: PLC0415 - the other plug points need no rooms
 
         if assignment_id not in self._halls:
+            self._grounds[assignment_id] = take_ground(self.course, self.course.list_source(assignment_id))
             assignment = read_assignment(self.course, assignment_id)
             ensure_assignment(self.course, assignment)
             hall = self._halls[assignment_id] = Hall(self.course, assignment)
@@ -126,13 +131,17 @@ class SubmissionExporter(NotebookExporter):
 
     def grade(self, student: str, assignment_id: str) -> Graded:
         """Grade a whole submission; nbgrader asks for its notebooks one by one."""
-        from fairmark.grading import grade_submission  # noqa: PLC0415
+        from fairmark.grading import grade_parcel  # noqa: PLC0415
 
         if (student, assignment_id) not in self._graded:
             found = find_submissions(self.course, assignment_id, (student,))
             if not found:
                 raise Ungradable(f"The folder of {student!r} cannot be read.")
-            graded = grade_submission(self.hall(assignment_id), found[0])
+            hall = self.hall(assignment_id)
+            parcel = read_parcel(self.course, hall.assignment, found[0])
+            graded = grade_parcel(hall, parcel)
+            fingerprint = take_fingerprint(self._grounds[assignment_id], parcel)
+            graded = replace(graded, result=replace(graded.result, fingerprint=fingerprint))
             self._graded = {(student, assignment_id): graded}
         return self._graded[student, assignment_id]
 

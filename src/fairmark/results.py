@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields
@@ -265,6 +266,42 @@ class GraderStamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a grade rests on, as hexadecimal SHA-256 digests: where all are the same, so is the grade.
+
+    Parameters
+    ----------
+    source : str
+        The instructor's notebooks and files.
+    submission : str
+        All that was handed in, when, and by whom.
+    autograder : str
+        The course's folder of checks and references.
+    packages : str
+        Names and versions of what is installed, and of Python.
+    config : str
+        The course's settings, and the files beside them that they may call upon.
+    grader : str
+        fairmark's version and its own code.
+    seed : str
+        The course's secret, which all rooms' seeds are derived from.
+    """
+
+    source: str
+    submission: str
+    autograder: str
+    packages: str
+    config: str
+    grader: str
+    seed: str
+
+    @property
+    def digest(self) -> str:
+        """All of it in one."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class SubmissionResult:
     """Everything that grading one submission found."""
 
@@ -275,6 +312,7 @@ class SubmissionResult:
     items: tuple[Item, ...]
     notes: tuple[str, ...] = ()
     schema: str = field(default=SCHEMA)
+    fingerprint: Fingerprint | None = None
 
     @property
     def score(self) -> float:
@@ -325,6 +363,7 @@ def from_document(document: dict[str, Any]) -> SubmissionResult:
         status=document["status"],
         items=items,
         notes=tuple(document["notes"]),
+        fingerprint=Fingerprint(**document["fingerprint"]) if document.get("fingerprint") else None,
     )
 
 

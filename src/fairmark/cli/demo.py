@@ -46,7 +46,6 @@ def add_command(commands: Commands) -> None:
 
 def _demo(options: argparse.Namespace) -> int:
     from fairmark import demo  # noqa: PLC0415
-    from fairmark.intake import find_submissions  # noqa: PLC0415
 
     recipes = demo.read_class(options.course)
     course = demo.set_up(options.course, options.folder)
@@ -59,8 +58,8 @@ def _demo(options: argparse.Namespace) -> int:
     console.rule("[bold]3. Grade, student code and tests in separate rooms")
     batches = []
     for assignment in course.assignments():
-        with show_progress(assignment, len(find_submissions(course, assignment))) as tell:
-            batches.append(demo.grade(course, assignment, tell))
+        with show_progress(assignment) as progress:
+            batches.append(demo.grade(course, assignment, progress.begin, progress.tell))
     show_class(recipes, batches)
     console.rule("[bold]4. Feedback, and the class report")
     for assignment in course.assignments():

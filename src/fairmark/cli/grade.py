@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from fairmark.cli.arguments import add_course, positive
-from fairmark.cli.terminal import FAILED, GOOD, console, show_batch, show_progress
+from fairmark.cli.terminal import (
+    FAILED,
+    GOOD,
+    GradingProgress,
+    console,
+    show_batch,
+    show_progress,
+)
+from fairmark.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
 
     from fairmark.cli.arguments import Commands
+    from fairmark.course import Course
 
 
 def add_command(commands: Commands) -> None:
@@ -22,26 +33,42 @@ def add_command(commands: Commands) -> None:
     command.add_argument(
         "--student", metavar="ID", action="append", default=[], help="only this one; may be repeated"
     )
+    command.add_argument("--force", action="store_true", help="grade again also where nothing has changed")
     command.add_argument(
+        "--watch", action="store_true", help="go on: grade what is handed in within seconds, until Ctrl-C"
+    )
+    where = command.add_mutually_exclusive_group()
+    where.add_argument(
         "--workers", metavar="N", type=positive, help="processes at a time (default: one a core)"
+    )
+    where.add_argument(
+        "--dask", metavar="ADDRESS", default="", help="grade on the Dask cluster with this scheduler"
     )
     add_course(command)
     command.set_defaults(act=_grade)
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from fairmark.batch import grade_assignment  # noqa: PLC0415
     from fairmark.course import open_course  # noqa: PLC0415
-    from fairmark.intake import find_submissions  # noqa: PLC0415
 
     course = open_course(options.course)
-    number = len(find_submissions(course, options.assignment, options.student))
-    if not number and not options.student:
-        console.print(f"Nothing was handed in: there is no {course.submitted('*', options.assignment)}.")
-    with show_progress(options.assignment, number) as tell:
+    if options.watch:
+        return _watch(course, options)
+    from fairmark.batch import grade_assignment  # noqa: PLC0415
+
+    with show_progress(options.assignment) as progress:
         batch = grade_assignment(
-            course, options.assignment, tuple(options.student), workers=options.workers, tell=tell
+            course,
+            options.assignment,
+            tuple(options.student),
+            workers=options.workers,
+            dask=options.dask,
+            force=options.force,
+            announce=progress.begin,
+            tell=progress.tell,
         )
+    if not batch.results and not batch.failures:
+        console.print(f"Nothing was handed in: there is no {course.submitted('*', options.assignment)}.")
     show_batch(batch)
     console.print(f"Gradebook: {escape(course.db_url)}", soft_wrap=True)
     console.print(
@@ -49,3 +76,18 @@ def _grade(options: argparse.Namespace) -> int:
         soft_wrap=True,
     )
     return FAILED if batch.failures or any(result.status == "error" for result in batch.results) else GOOD
+
+
+def _watch(course: Course, options: argparse.Namespace) -> int:
+    from fairmark.batch import open_session  # noqa: PLC0415
+    from fairmark.watch import Watch  # noqa: PLC0415
+
+    if options.student or options.force:
+        raise UsageError("--watch grades everybody whose work changes: leave out --student and --force.")
+    course.find_source(options.assignment)
+    folder = course.submitted("*", options.assignment)
+    console.print(f"Watching {escape(str(folder))}. Ctrl-C ends.", soft_wrap=True)
+    begin = partial(open_session, workers=options.workers, dask=options.dask)
+    with contextlib.suppress(KeyboardInterrupt):
+        Watch(course, options.assignment, GradingProgress(options.assignment, moving=False), begin).run()
+    return GOOD

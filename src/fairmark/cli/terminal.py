@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from fairmark.results import SubmissionResult
@@ -16,9 +16,10 @@ from fairmark.results import SubmissionResult
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fairmark.batch import Batch, Failure, Tell
+    from fairmark.batch import Batch, Failure
     from fairmark.course import Course
     from fairmark.release import Release
+    from fairmark.survey import Survey
 
 GOOD, FAILED, WRONG_USE = 0, 1, 2
 STATUS_WORDS = {
@@ -49,41 +50,113 @@ def show_release(course: Course, release: Release) -> None:
     console.print(table)
 
 
+class GradingProgress:
+    """Shows how far grading is: on a terminal a moving line, elsewhere one line a submission.
+
+    Such a line holds the student, the status, points, highest points and the seconds that the cells took,
+    with tabs between; a submission that was not graded by our fault has the status ``failed`` and the reason.
+    """
+
+    def __init__(self, assignment: str, *, moving: bool = True) -> None:
+        self.assignment = assignment
+        self.moving = moving and console.is_terminal
+        self.failed = 0
+        self.slowest = (0.0, "")
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def begin(self, found: Survey) -> None:
+        """Say what there is to do, and why."""
+        for reason, number in sorted(found.reasons.items()):
+            console.print(
+                f"{_count(number, 'submission')}: {reason}", markup=False, highlight=False, soft_wrap=True
+            )
+        if found.unchanged:
+            words = (
+                f"{_count(len(found.unchanged), 'submission')}: unchanged, not graded again (--force does)"
+            )
+            console.print(words, markup=False, highlight=False)
+        if self.moving and found.todo:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[words]}"),
+                TimeRemainingColumn(compact=True),
+            )
+            self._bar = Progress(*columns, console=console, transient=True)
+            self._task = self._bar.add_task(f"Grading {self.assignment}", total=len(found.todo), words="")
+            self._bar.start()
+
+    def tell(self, student: str, outcome: SubmissionResult | Failure) -> None:
+        """Take note of one submission."""
+        if isinstance(outcome, SubmissionResult):
+            for item in outcome.items:
+                self.slowest = max(self.slowest, (item.duration_s, f"{item.id} of {student}"))
+        else:
+            self.failed += 1
+        if self._bar is None:
+            sys.stdout.write(_line(student, outcome) + "\n")  # rich would make spaces of the tabs
+            sys.stdout.flush()
+        else:
+            self._bar.update(self._task, advance=1, words=self._words())
+
+    def complain(self, words: str) -> None:
+        """Say what keeps the course from being graded."""
+        complaints.print(words, markup=False, highlight=False, soft_wrap=True)
+
+    def _words(self) -> str:
+        assert self._bar is not None  # noqa: S101 - for the type checker
+        speed = self._bar.tasks[0].speed
+        seconds, cell = self.slowest
+        words = [
+            f"[red]{self.failed} failed[/]" if self.failed else "",
+            f"{speed * 60:.0f} a minute" if speed else "",
+            f"slowest {escape(cell)} {seconds:.1f} s" if cell else "",
+        ]
+        return ", ".join(word for word in words if word)
+
+    def end(self) -> None:
+        """Take the moving line away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
 @contextlib.contextmanager
-def show_progress(assignment: str, number: int) -> Iterator[Tell]:
-    """Show how far grading is on a terminal, and a line a submission elsewhere."""
-
-    def line(student: str, outcome: SubmissionResult | Failure) -> None:
-        console.print(f"{student}: {_outcome_words(outcome)}", markup=False, highlight=False)
-
-    if not console.is_terminal:
-        yield line
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"Grading {assignment}", total=number)
-
-        def advance(student: str, outcome: SubmissionResult | Failure) -> None:  # noqa: ARG001
-            progress.advance(task)
-
-        yield advance
+def show_progress(assignment: str) -> Iterator[GradingProgress]:
+    """Show how far grading is, until it has ended or was interrupted."""
+    progress = GradingProgress(assignment)
+    try:
+        yield progress
+    finally:
+        progress.end()
 
 
-def _outcome_words(outcome: SubmissionResult | Failure) -> str:
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _line(student: str, outcome: SubmissionResult | Failure) -> str:
     if isinstance(outcome, SubmissionResult):
-        return f"{outcome.status}, {outcome.score:g} of {outcome.max_score:g} points"
-    return f"not graded: {outcome.message}"
+        seconds = sum(item.duration_s for item in outcome.items)
+        return f"{student}\t{outcome.status}\t{outcome.score:g}\t{outcome.max_score:g}\t{seconds:.2f}"
+    return f"{student}\tfailed\t{' '.join(outcome.message.split())}"
 
 
 def show_batch(batch: Batch) -> None:
-    """Print a table of an assignment's results, and what failed."""
+    """Print a table of what was graded of an assignment, and what failed."""
+    graded = [result for result in batch.results if result.submission.student not in batch.unchanged]
+    if not graded:
+        show_failures(batch)
+        return
     table = Table(title=f"Assignment {batch.assignment}", title_justify="left")
     table.add_column("student")
     for title in ("quiz", "code", "points", "of"):
         table.add_column(title, justify="right")
     table.add_column("state")
     table.add_column("remarks", overflow="fold")
-    for result in batch.results:
+    for result in graded:
         quiz, code = (
             sum(item.score for item in result.items if (item.kind == "quiz") is is_quiz)
             for is_quiz in (True, False)
