@@ -8,12 +8,12 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "fairmark"
 
 FLOORS = (
-    {"errors", "results", "names", "packages", "startup"},
+    {"errors", "results", "names", "packages", "startup", "plainyaml"},
     {"compare", "quiz", "outputs", "settings"},
     {"previews", "feedback", "statistics"},
     {"checks", "course", "exporters"},
     {"rooms", "intake", "faults", "seating", "environment", "repository", "fingerprint"},
-    {"proxy", "authoring"},
+    {"proxy", "authoring", "quality"},
     {"assembly", "sitting"},
     {"grading", "ledger", "autograded"},
     {"gradebook", "worker", "survey"},

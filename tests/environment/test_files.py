@@ -145,7 +145,7 @@ BOMB = "a: &a [x, x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a, *a]\n" for n in rang
         ("dependencies: *a", "line 1: anchors"),
         ("x: !!python/object/apply:os.system ['true']", "line 1: tags"),
         ("x: !!binary aGk=", "line 1: tags"),
-        ("a: 1\na: 2", "a stands there twice"),
+        ("a: 1\na: 2", "'a' stands there twice"),
         ("[" * 3000, "nested too deeply"),
         ("a: b: c", "not valid YAML"),
         ("- numpy", "holds no table"),

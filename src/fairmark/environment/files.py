@@ -8,17 +8,17 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
+
+from fairmark.plainyaml import YamlError, load_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAX_BYTES = 64 * 1024
 MAX_REQUIREMENTS = 500
-_MAX_DEPTH = 20
 _MAX_LINE = 300
 _SHOWN = 60
 _CHANNELS = ("conda-forge", "defaults", "nodefaults")
@@ -277,55 +277,11 @@ def _exact(requirements: list[Requirement]) -> tuple[str, ...]:
 # conda's side
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader without what no such file needs: anchors, tags, double keys, deep nesting."""
-
-    depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Read one node."""
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise FileError(
-                f"line {line}: anchors (&) and aliases (*) are not needed here. Write the text itself."
-            )
-        if getattr(event, "tag", None):
-            raise FileError(f"line {line}: tags (!) are not read here. Write plain texts.")
-        self.depth += 1
-        if self.depth > _MAX_DEPTH:
-            raise FileError(f"line {line}: this is nested too deeply.")
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        """Build one table."""
-        keys = [key.value for key, _ in node.value if isinstance(key.value, str)]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise FileError(
-                f"line {node.start_mark.line + 1}: {_cut(twice)} stands there twice; the first is lost."
-            )
-        return dict(super().construct_mapping(node, deep))
-
-
-# 3.10 without quotes is the number 3.1 in YAML: what students wrote is kept as text.
-_Loader.yaml_implicit_resolvers = {}
-
-
 def _load_yaml(name: str, text: str) -> Any:
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader that can do even less
-    except FileError as error:
-        raise FileError(f"{name}, {error}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise FileError(f"{name}{place}: this is not valid YAML: {_cut(str(problem))}.") from error
-    except (RecursionError, ValueError, TypeError) as error:
-        raise FileError(f"{name} cannot be read as YAML.") from error
+        return load_plain(text)
+    except YamlError as error:
+        raise FileError(f"{name}, {error}") from error
 
 
 def _check_channels(name: str, channels: Any) -> None:

@@ -524,15 +524,20 @@ def message_ok(evidence: Evidence, work: Work) -> _Said:  # noqa: ARG001
     hint = "Say what was changed and why, as in: Correct the spelling of 'receive' on the start page."
     for commit in work.own:
         words = message_words(commit)
-        if len(words) < _SHORTEST_MESSAGE:
-            return _Said("fail", f"The message {words!r} is too short to say what was changed.", hint)
-        if words.rstrip(".!").casefold() in _PHRASES:
-            return _Said(
-                "fail", f"The message {words[:60]!r} fits any commit: it does not say what was changed.", hint
-            )
+        if fault := tell_message_fault(words):
+            return _Said("fail", fault, hint)
     if any(_WEB_MESSAGE.fullmatch(message_words(commit)) for commit in work.own):
         return _Said("pass", "Your messages are long enough; one is what the web editor suggests.", hint)
     return _Said("pass", "Your messages say something.")
+
+
+def tell_message_fault(words: str) -> str:
+    """Say why a commit's message tells nothing; return nothing where it does."""
+    if len(words) < _SHORTEST_MESSAGE:
+        return f"The message {words!r} is too short to say what was changed."
+    if words.rstrip(".!").casefold() in _PHRASES:
+        return f"The message {words[:60]!r} fits any commit: it does not say what was changed."
+    return ""
 
 
 def message_words(commit: Commit) -> str:
