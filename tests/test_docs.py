@@ -64,7 +64,9 @@ def test_every_fairmark_command_runs(command, graded, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", ["release", "grade", "feedback", "report", "export", "demo", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["release", "grade", "verify", "feedback", "report", "export", "demo", "doctor"]
+)
 def test_every_command_is_in_the_readme(command, capsys):
     """And each tells about itself."""
     assert re.search(rf"fairmark {command}|make {command}", (ROOT / "README.md").read_text())

@@ -17,9 +17,9 @@ FLOORS = (
     {"assembly", "sitting"},
     {"grading", "ledger", "autograded"},
     {"gradebook", "worker", "survey"},
-    {"crew"},
+    {"crew", "moves"},
     {"batch", "release", "simulation", "doctor", "publishing", "standings"},
-    {"reporting"},
+    {"reporting", "regrading"},
     {"demo", "watch"},
     {"cli", "preprocessors", "plugins"},
 )

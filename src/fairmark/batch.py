@@ -11,15 +11,16 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fairmark.autograded import draft_submission
+from fairmark.autograded import draft_submission, read_result
 from fairmark.crew import in_processes, in_this_process, on_cluster
 from fairmark.errors import FairmarkError, SandboxError
 from fairmark.fingerprint import take_fingerprint
 from fairmark.intake import read_parcel
+from fairmark.moves import find_moves, record_moves
 from fairmark.survey import keep_source, survey_assignment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from fairmark.course import Assignment, Course
     from fairmark.crew import Crew
@@ -190,7 +191,7 @@ class Session:
             if isinstance(written, SandboxError) and not proved:
                 raise written
             proved = True
-            yield submission, self._settle(submission, written)
+            yield submission, self._settle(submission, written, found.ground.cells)
         keep_source(self.course, self.assignment.id, found.ground)
 
     def run(self, found: Survey) -> Iterator[tuple[str, Written | Exception]]:
@@ -204,18 +205,23 @@ class Session:
             else:
                 yield submission.student, written.stamped(take_fingerprint(found.ground, parcel))
 
-    def _settle(self, student: str, written: Written | Exception) -> SubmissionResult | Failure:
+    def _settle(
+        self, student: str, written: Written | Exception, cells: Mapping[str, str]
+    ) -> SubmissionResult | Failure:
         """Write one graded submission, or return what failed."""
         try:
             if isinstance(written, Exception):
                 raise written
             if self._writer is None:
                 self._writer = _open_gradebook(self.course, self.assignment)
-            return write_outcome(self.course, self.assignment, written, self._writer)
+            before = read_result(self.course, student, self.assignment.id)
+            result = write_outcome(self.course, self.assignment, written, self._writer)
+            record_moves(self.course, self.assignment.id, find_moves(self.course, before, result, cells))
         except (FairmarkError, OSError) as error:
             return Failure(student, f"{type(error).__name__}: {error}")
         except Exception:  # noqa: BLE001 - a fault of ours in one submission must not stop the others
             return Failure(student, traceback.format_exc(limit=-4))
+        return result
 
 
 def _open_gradebook(course: Course, assignment: Assignment) -> Writer:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fairmark.course import split_at
 from fairmark.errors import UsageError
 from fairmark.gradebook import read_marks, read_students
+from fairmark.moves import mark_kept, read_moves
 from fairmark.publishing import find_graded, read_result
 from fairmark.statistics import ClassWork, count, list_tables, make_report, to_csv, to_document
 
@@ -73,7 +74,8 @@ def _gather(course: Course, assignment: str, failed: list[tuple[str, str]]) -> C
     for (student, _), each in marks.items():
         penalties[student] += each.late_penalty
     roster = set(read_students(course)) | set(_find_folders(course))
-    return ClassWork(assignment, tuple(results), tuple(roster), penalties, works)
+    moves = mark_kept(read_moves(course, assignment), marks)
+    return ClassWork(assignment, tuple(results), tuple(roster), penalties, works, moves)
 
 
 def apply_marks(result: SubmissionResult, marks: Mapping[tuple[str, str], NotebookMarks]) -> SubmissionResult:

@@ -105,7 +105,7 @@ def _name_cells(course: Course, source: Source, ground: Ground, reasons: Counter
     """Say which cells changed where the source did, as far as it is known what they were before."""
     named = dict(reasons)
     if SOURCE_CHANGED in named:
-        known = _read_sources(course, source.id)
+        known = read_sources(course, source.id)
         last = next((cells for digest, cells in reversed(known.items()) if digest != ground.source), None)
         cells = explain_source(last, ground.cells) if last is not None else ()
         if cells:
@@ -118,7 +118,8 @@ def _sources(course: Course, assignment_id: str) -> Path:
     return course.root / ".fairmark" / "sources" / f"{assignment_id}.json"
 
 
-def _read_sources(course: Course, assignment_id: str) -> dict[str, dict[str, str]]:
+def read_sources(course: Course, assignment_id: str) -> dict[str, dict[str, str]]:
+    """Return the digests of an assignment's cells whenever it was graded, by the digest of them all."""
     with suppress(OSError, ValueError):
         known = json.loads(_sources(course, assignment_id).read_text(encoding="utf-8"))
         if isinstance(known, dict):
@@ -128,7 +129,7 @@ def _read_sources(course: Course, assignment_id: str) -> dict[str, dict[str, str
 
 def keep_source(course: Course, assignment_id: str, ground: Ground) -> None:
     """Note what the cells were when they were graded, so that a change can be named later."""
-    known = _read_sources(course, assignment_id)
+    known = read_sources(course, assignment_id)
     known.pop(ground.source, None)
     known = dict([*known.items(), (ground.source, ground.cells)][-_KEPT_SOURCES:])
     path = _sources(course, assignment_id)

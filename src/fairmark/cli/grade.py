@@ -15,6 +15,7 @@ from fairmark.cli.terminal import (
     GradingProgress,
     console,
     show_batch,
+    show_forecast,
     show_progress,
 )
 from fairmark.errors import UsageError
@@ -35,6 +36,9 @@ def add_command(commands: Commands) -> None:
     )
     command.add_argument("--force", action="store_true", help="grade again also where nothing has changed")
     command.add_argument(
+        "--dry-run", action="store_true", help="show whose points would move and why; write nothing"
+    )
+    command.add_argument(
         "--watch", action="store_true", help="go on: grade what is handed in within seconds, until Ctrl-C"
     )
     where = command.add_mutually_exclusive_group()
@@ -54,6 +58,8 @@ def _grade(options: argparse.Namespace) -> int:
     course = open_course(options.course)
     if options.watch:
         return _watch(course, options)
+    if options.dry_run:
+        return _forecast(course, options)
     from fairmark.batch import grade_assignment  # noqa: PLC0415
 
     with show_progress(options.assignment) as progress:
@@ -78,12 +84,32 @@ def _grade(options: argparse.Namespace) -> int:
     return FAILED if batch.failures or any(result.status == "error" for result in batch.results) else GOOD
 
 
+def _forecast(course: Course, options: argparse.Namespace) -> int:
+    from fairmark.regrading import forecast  # noqa: PLC0415
+
+    with show_progress(options.assignment) as progress:
+        found = forecast(
+            course,
+            options.assignment,
+            tuple(options.student),
+            workers=options.workers,
+            dask=options.dask,
+            force=options.force,
+            announce=progress.begin,
+            tell=progress.tell,
+        )
+    show_forecast(options.assignment, found)
+    return FAILED if found.failures else GOOD
+
+
 def _watch(course: Course, options: argparse.Namespace) -> int:
     from fairmark.batch import open_session  # noqa: PLC0415
     from fairmark.watch import Watch  # noqa: PLC0415
 
-    if options.student or options.force:
-        raise UsageError("--watch grades everybody whose work changes: leave out --student and --force.")
+    if options.student or options.force or options.dry_run:
+        raise UsageError(
+            "--watch grades everybody whose work changes: leave out --student, --force and --dry-run."
+        )
     course.find_source(options.assignment)
     folder = course.submitted("*", options.assignment)
     console.print(f"Watching {escape(str(folder))}. Ctrl-C ends.", soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from fairmark.batch import Batch, Failure
     from fairmark.course import Course
+    from fairmark.regrading import Forecast
     from fairmark.release import Release
     from fairmark.survey import Survey
 
@@ -171,7 +173,35 @@ def show_batch(batch: Batch) -> None:
     show_failures(batch)
 
 
-def show_failures(batch: Batch) -> None:
+def show_forecast(assignment: str, forecast: Forecast) -> None:
+    """Print whose points grading now would move, and why."""
+    if forecast.moves:
+        table = Table(title=f"What grading {assignment} now would move", title_justify="left")
+        table.add_column("student")
+        table.add_column("question")
+        for title in ("before", "after", "of"):
+            table.add_column(title, justify="right")
+        table.add_column("why", overflow="fold")
+        for move in forecast.moves:
+            why = "; ".join(move.why) + (" (a person's score stands: nothing changes)" if move.kept else "")
+            numbers = (move.before, move.after, move.max_score)
+            table.add_row(
+                escape(move.student), escape(move.id), *(f"{number:.4g}" for number in numbers), escape(why)
+            )
+        console.print(table)
+    change: defaultdict[str, float] = defaultdict(float)
+    for move in forecast.moves:
+        change[move.student] += 0.0 if move.kept else move.after - move.before
+    gain, lose = sum(each > 0 for each in change.values()), sum(each < 0 for each in change.values())
+    console.print(
+        f"{_count(gain, 'student')} would gain, {lose} would lose, {forecast.still} would keep their points, "
+        f"{len(forecast.fresh)} would be graded for the first time. Nothing was written.",
+        highlight=False,
+    )
+    show_failures(forecast)
+
+
+def show_failures(batch: Batch | Forecast) -> None:
     """Tell which submissions could not be graded by our fault."""
     for failure in batch.failures:
         complaints.print(
