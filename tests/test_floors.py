@@ -13,7 +13,7 @@ FLOORS = (
     {"previews", "feedback", "statistics"},
     {"checks", "course", "exporters"},
     {"rooms", "intake", "faults", "seating", "environment", "repository", "fingerprint"},
-    {"proxy", "authoring", "quality"},
+    {"proxy", "authoring", "proposals", "quality"},
     {"assembly", "sitting"},
     {"grading", "ledger", "autograded"},
     {"gradebook", "worker", "survey"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,9 @@ from fairmark.course import open_course
 from fairmark.errors import UsageError
 from fairmark.gradebook import set_due_date
 from fairmark.release import release_assignment
+from fairmark.repository.forge import Forge
+from fairmark.repository.practice import forge_folder
+from fairmark.repository.serving import serving
 from fairmark.simulation import hand_in, read_recipes
 
 if TYPE_CHECKING:
@@ -61,10 +65,19 @@ def release_all(course: Course) -> Iterator[Release]:
         yield release_assignment(course, assignment)
 
 
-def hand_in_class(course: Course, recipes: tuple[Recipe, ...]) -> None:
+@contextlib.contextmanager
+def serve_forge(course: Course) -> Iterator[str]:
+    """Serve the course's stand-in forge over http on this machine, for work in git; give its address."""
+    forge = Forge(forge_folder(course))
+    with serving(forge) as url:
+        yield url
+    forge.close()
+
+
+def hand_in_class(course: Course, recipes: tuple[Recipe, ...], forge_url: str = "") -> None:
     """Let the simulated class hand in its work, with a date that was due yesterday."""
     due = (datetime.now(UTC) - timedelta(days=1)).replace(microsecond=0)
-    hand_in(course, *recipes, due=due)
+    hand_in(course, *recipes, due=due, forge_url=forge_url)
     for assignment in course.assignments():
         set_due_date(course, assignment, due)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from fairmark import inquiry
 from fairmark.rooms.shell import HOME, OPERATORS, TRUSTED, Desk, place_files
 from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head, unpack_value
 
@@ -92,6 +93,24 @@ class Link:
                 return self._read_answer(message, tree, body, question, value)
             else:
                 raise WireError(f"unexpected message {str(message[0])[:20]}")
+
+    def inquire(self, topic: str, question: Any) -> Any:
+        """Ask the grader itself, for what no room can see.
+
+        Raises
+        ------
+        NobodyAnswers
+            Where it has no answer.
+        """
+        self.channel.send(pack_frame(["inquire", topic], question))
+        head, body = self.channel.receive()
+        message, tree = unpack_head(head)
+        if message[0] != "told":
+            raise WireError(f"unexpected message {str(message[0])[:20]}")
+        answer = unpack_value(tree, body)
+        if message[1] is not True:
+            raise inquiry.NobodyAnswers(str(answer))
+        return answer
 
     def _read_answer(
         self, message: list[Any], tree: Any, body: bytes, question: str, value: tuple[Any, ...]
@@ -400,6 +419,7 @@ class ExaminerDesk(Desk):
         self.link = Link(channel)
         self.names = Names(self.link)
         super().__init__(channel, setup, self.names)
+        inquiry.answer_by(self.link.inquire)
         self.kept = frozenset(files["trusted"])
         place_files(TRUSTED, files["trusted"])
         place_files(HOME, files["trusted"])

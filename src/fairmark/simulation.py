@@ -8,6 +8,7 @@ cells unanswered, answers others in an own way, and then does to the files what 
     about = "Forgot the border of the mean filter, and asked the wrong command of git."
     start = "reference"                        # or "blank"
     unanswered = ["sobel-*", "research_software/git/*"]
+    repository = "no-pull-request"             # what was done in git, where an assignment asks for it
 
     [answers]                                  # by grade_id
     mean-answer = '''def mean_filter(image, size): ...'''
@@ -37,7 +38,7 @@ import os
 import re
 import tomllib
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -46,6 +47,8 @@ from typing import TYPE_CHECKING, Any
 from fairmark import quiz
 from fairmark.authoring import is_question, read_assignment
 from fairmark.errors import AuthorError, Fault, UsageError
+from fairmark.repository.exercise import find_exercises
+from fairmark.repository.practice import practise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 Files = dict[str, bytes | Path]
 
 _KINDS = {"str": (str, "a text"), "int": (int, "a whole number"), "dict[str, Any]": (dict, "a table")}
+FORK_CELL = "fork-address"  # where an exercise in git asks for the address of the fork
 # What the target of an act is called in a recipe, and which is meant where none is named.
 _TARGETS = {
     "cell": ("cell", None),
@@ -144,6 +148,8 @@ class Recipe:
     answers : mapping of str to object
         Answers by patterns of cells; where several fit, the last one counts.
     acts : tuple of Act
+    repository : str
+        What the student does where the work is done in git; one of `fairmark.repository.rehearsal.ACTS`.
     expected : mapping of str to Expected
         By assignment.
     """
@@ -158,6 +164,7 @@ class Recipe:
     unanswered: tuple[str, ...] = ()
     answers: Mapping[str, Any] = field(default_factory=dict)
     acts: tuple[Act, ...] = ()
+    repository: str = "perfect"
     expected: Mapping[str, Expected] = field(default_factory=dict)
 
 
@@ -267,6 +274,7 @@ def _read_recipe(path: Path, table: _Table) -> Recipe:
         unanswered=table.take_texts("unanswered"),
         answers=answers,
         acts=tuple(_read_acts(table)),
+        repository=table.take_text("repository", "perfect"),
         expected={name: _read_expected(inner) for name, inner in table.take_tables("expected")},
     )
     table.close()
@@ -471,7 +479,7 @@ def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> None:
 # Handing in
 
 
-def hand_in(course: Course, *recipes: Recipe, due: datetime | None = None) -> None:
+def hand_in(course: Course, *recipes: Recipe, due: datetime | None = None, forge_url: str = "") -> None:
     """Write what students hand in, as it comes out of their recipes.
 
     Parameters
@@ -482,6 +490,8 @@ def hand_in(course: Course, *recipes: Recipe, due: datetime | None = None) -> No
         All faults of all of them are told before anything is written.
     due : datetime, optional
         The deadline that lateness counts from; by default now.
+    forge_url : str
+        Where the course's stand-in forge is served, for work in git; by default it is read by path.
 
     Raises
     ------
@@ -491,6 +501,7 @@ def hand_in(course: Course, *recipes: Recipe, due: datetime | None = None) -> No
         Where an assignment is not released, or something was handed in already: nothing is overwritten.
     """
     due = due or datetime.now(UTC).replace(microsecond=0)
+    recipes = _work_in_git(course, recipes, due, forge_url)
     desks = tuple(_read_desk(course, read_assignment(course, name)) for name in course.assignments())
     faults: list[Fault] = []
     folders = [
@@ -505,6 +516,33 @@ def hand_in(course: Course, *recipes: Recipe, due: datetime | None = None) -> No
             raise UsageError(f"{folder} exists: remove it first, hand-ins are never overwritten.")
     for folder, files in folders:
         _write(folder, files)
+
+
+def _work_in_git(
+    course: Course, recipes: tuple[Recipe, ...], due: datetime, forge_url: str
+) -> tuple[Recipe, ...]:
+    """Let the class work on a stand-in forge; return its recipes with the forks' addresses as answers."""
+    for assignment in find_exercises(course):
+        working = [
+            recipe for recipe in recipes if any(fnmatchcase(assignment, name) for name in recipe.assignments)
+        ]
+        if not working:
+            continue
+        states = {recipe.student: recipe.repository for recipe in working}
+        forks = practise(course, assignment, states, due.timestamp(), forge_url)
+        cell = f"{assignment}/*/{FORK_CELL}"
+        recipes = tuple(
+            _with_answer(recipe, cell, f'fork_url = "{forks[recipe.student]}"')
+            if recipe.student in forks and recipe.start == "reference"
+            else recipe
+            for recipe in recipes
+        )
+    return recipes
+
+
+def _with_answer(recipe: Recipe, cell: str, text: str) -> Recipe:
+    """Add an answer; one that the recipe gives itself counts more."""
+    return replace(recipe, answers={cell: text, **recipe.answers})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from fairmark.rooms.limits import MAX_ANSWER, find_limit, last_error, limit_of, 
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fairmark.packages import Package
     from fairmark.results import Limit
@@ -111,6 +111,9 @@ class Sitting:
         Of the student's and of the examiner's room.
     without : tuple of Package
         What does not exist in the student's room.
+    inquire : callable, optional
+        Answers what a test asks of the grader itself: gets topic and question, both plain data that the
+        test has sent, and returns plain data or raises `GraderError`.
     """
 
     def __init__(  # noqa: PLR0913 - two rooms, and what lies in them
@@ -122,6 +125,7 @@ class Sitting:
         trusted: Mapping[str, bytes],
         seeds: tuple[int, int],
         without: tuple[Package, ...] = (),
+        inquire: Callable[[str, Any], Any] | None = None,
     ) -> None:
         self._zygotes = student, examiner
         self._files = (
@@ -130,6 +134,7 @@ class Sitting:
         )
         self._seeds = seeds
         self._without = without
+        self.inquire = inquire or _know_nothing
         self._student: Room | None = None
         self._examiner: Room | None = None
         self._done: list[str] = []
@@ -342,6 +347,10 @@ def limit_of_loss(lost: RoomLost) -> Limit:
     return limit_of(lost.limit)
 
 
+def _know_nothing(topic: str, question: Any) -> Any:  # noqa: ARG001
+    raise GraderError(f"nobody here knows about {topic[:40]!r}")
+
+
 def _choose_files(files: Any) -> dict[str, bytes]:
     """Return those of a student's files that may be laid beside the test: few, small, with harmless names."""
     chosen: dict[str, bytes] = {}
@@ -399,6 +408,9 @@ class _Conversation:
                 return self._end(lost)
             if message[0] == "ran":
                 return self._read_verdict(message, tree, body)
+            if message[0] == "inquire":
+                self._inquire(message, tree, body)
+                continue
             if message[0] not in ("ask", "called"):
                 raise GraderError(f"the examiner's room said {message[0]!r}")
             answer = self._carry(head, body)
@@ -409,6 +421,16 @@ class _Conversation:
 
     def _failed(self) -> CellRun:
         return CellRun(good=False, lost=self.lost, message=self.words, limit=self.limit)
+
+    def _inquire(self, message: list[Any], tree: Any, body: bytes) -> None:
+        """Answer what a test asks of the grader itself; the time that takes is not the test's."""
+        began = time.monotonic()
+        try:
+            told = (True, self.sitting.inquire(str(message[1]), unpack_value(tree, body)))
+        except GraderError as error:
+            told = (False, str(error))
+        self.deadline += time.monotonic() - began
+        self.examiner.send(pack_frame(["told", told[0]], told[1]), _soon(self.deadline))
 
     def _interrupt(self) -> bool:
         """Stop a test that goes on and on over what the student's code gave: an endless generator, say.

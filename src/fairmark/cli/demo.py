@@ -53,13 +53,15 @@ def _demo(options: argparse.Namespace) -> int:
     for release in demo.release_all(course):
         show_release(course, release)
     console.rule(f"[bold]2. A class of {len(recipes)} hands in")
-    demo.hand_in_class(course, recipes)
-    console.print(f"Written to {escape(str(course.root / 'submitted'))}", soft_wrap=True)
-    console.rule("[bold]3. Grade, student code and tests in separate rooms")
     batches = []
-    for assignment in course.assignments():
-        with show_progress(assignment) as progress:
-            batches.append(demo.grade(course, assignment, progress.begin, progress.tell))
+    with demo.serve_forge(course) as forge_url:
+        demo.hand_in_class(course, recipes, forge_url)
+        console.print(f"Written to {escape(str(course.root / 'submitted'))}", soft_wrap=True)
+        console.print(f"Forks and pull requests: a stand-in forge served {escape(forge_url)}", soft_wrap=True)
+        console.rule("[bold]3. Grade, student code and tests in separate rooms")
+        for assignment in course.assignments():
+            with show_progress(assignment) as progress:
+                batches.append(demo.grade(course, assignment, progress.begin, progress.tell))
     show_class(recipes, batches)
     console.rule("[bold]4. Feedback, and the class report")
     for assignment in course.assignments():

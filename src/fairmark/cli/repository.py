@@ -57,7 +57,12 @@ def _add_local(command: argparse.ArgumentParser) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from fairmark.repository.address import PUBLIC_HOSTS, AddressError, read_address  # noqa: PLC0415
+    from fairmark.repository.address import (  # noqa: PLC0415
+        PUBLIC_HOSTS,
+        AddressError,
+        read_address,
+        spell_host,
+    )
     from fairmark.repository.assignment import read_papers  # noqa: PLC0415
     from fairmark.repository.checking import Bench, check_student, look_at_upstream  # noqa: PLC0415
     from fairmark.repository.ledger import Ledger  # noqa: PLC0415
@@ -67,9 +72,8 @@ def _check(options: argparse.Namespace) -> int:
     student = _find_student(roster, options.student)
     text = options.upstream or task.upstream
     try:
-        address = read_address(
-            text, _upstream_hosts(text, (*PUBLIC_HOSTS, *task.hosts)), local=options.allow_local
-        )
+        hosts = (*PUBLIC_HOSTS, *task.hosts, *spell_host(text))
+        address = read_address(text, hosts, local=options.allow_local)
     except AddressError as error:
         hint = "" if options.allow_local else " (a path or http on this machine needs --allow-local)"
         raise UsageError(f"The upstream address {text!r} cannot be used: {error}{hint}.") from error
@@ -96,14 +100,6 @@ def _check(options: argparse.Namespace) -> int:
     else:
         _show(checked)
     return FAILED if checked.evidence.upstream else GOOD
-
-
-def _upstream_hosts(text: str, hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """Let the instructor's own address lie on any proper server."""
-    from urllib.parse import urlsplit  # noqa: PLC0415
-
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    return (*hosts, parts.netloc.rpartition("@")[2].lower()) if parts.scheme == "https" else hosts
 
 
 def _find_student(roster: tuple[Student, ...], wanted: str) -> Student:

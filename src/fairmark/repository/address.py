@@ -185,3 +185,9 @@ def _read_segments(path: str, *, least: int) -> tuple[str, ...]:
         if not _SEGMENT.fullmatch(part) or part in (".git", ".", ".."):
             raise AddressError(f"the address has a part that is no name: {part[:40]!r}")
     return tuple(segments)
+
+
+def spell_host(text: str) -> tuple[str, ...]:
+    """Return the server of an https address that an instructor wrote: it may be asked, whatever it is."""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    return (parts.netloc.rpartition("@")[2].lower(),) if parts.scheme == "https" else ()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+TASK_FILE = "task.toml"
 # The name of each entry, and other names that it is found under.
 TASK_KEYS = {
     "path": ("path", "file", "page", "file_path", "asked_file", "asked_path"),
@@ -66,6 +67,7 @@ TASK_KEYS = {
     "due": ("due", "due_time", "deadline", "due_at", "due_date", "closes", "end"),
     "upstream": ("upstream", "upstream_url", "repository"),
     "hosts": ("hosts", "host", "forges"),
+    "reference": ("reference",),
 }
 ROSTER_COLUMNS = {
     "id": ("id", "student", "student_id", "username", "user_id", "sis_id"),
@@ -120,22 +122,22 @@ def read_papers(task: Path, roster: Path) -> tuple[Task, tuple[Student, ...]]:
     AuthorError
         With all faults of both files.
     """
-    read, task_faults = _read_task_file(task)
+    read, task_faults = _read_task_file(task, {})
     students, roster_faults = _read_roster_file(roster)
     if task_faults or roster_faults or read is None:
         raise AuthorError((*task_faults, *roster_faults))
     return read, students
 
 
-def read_task(path: Path) -> Task:
-    """Read a task.
+def read_task(path: Path, more: dict[str, Any] | None = None) -> Task:
+    """Read a task; entries of `more` count instead of the file's.
 
     Raises
     ------
     AuthorError
         With all faults of the file.
     """
-    task, faults = _read_task_file(path)
+    task, faults = _read_task_file(path, more or {})
     if faults or task is None:
         raise AuthorError(faults)
     return task
@@ -173,7 +175,7 @@ def _read_text(path: Path, faults: _Faults) -> str | None:
 # --- the task ----------------------------------------------------------------------------------------------
 
 
-def _read_task_file(path: Path) -> tuple[Task | None, tuple[Fault, ...]]:
+def _read_task_file(path: Path, more: dict[str, Any]) -> tuple[Task | None, tuple[Fault, ...]]:
     faults = _Faults(str(path))
     text = _read_text(path, faults)
     if text is None:
@@ -183,7 +185,7 @@ def _read_task_file(path: Path) -> tuple[Task | None, tuple[Fault, ...]]:
     except tomllib.TOMLDecodeError as error:
         faults.note("", f"is not valid TOML: {error}.")
         return None, tuple(faults.found)
-    task = _read_task(_flatten(document), faults)
+    task = _read_task(_flatten(document) | _flatten(more), faults)
     return task, tuple(faults.found)
 
 
@@ -228,6 +230,7 @@ def _read_task(entries: dict[str, Any], faults: _Faults) -> Task | None:
         due=due,
         hosts=tuple(each.lower() for each in _take_texts(entries, "hosts", faults, needed=False)),
         upstream=next(iter(_take_texts(entries, "upstream", faults, needed=False)), ""),
+        reference=next(iter(_take_texts(entries, "reference", faults, needed=False)), ""),
     )
     return None if faults.found else task
 

@@ -15,6 +15,7 @@ from fairmark.repository.rules import count_passed, judge
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from fairmark.repository.evidence import Core
     from fairmark.repository.ledger import Ledger
     from fairmark.repository.records import Student, Task, Work
 
@@ -68,24 +69,6 @@ def allowed_hosts(task: Task, upstream: Address) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*PUBLIC_HOSTS, *task.hosts, *([upstream.host] if upstream.host else []))))
 
 
-def look_at_fork(
-    mirror: Mirror, text: str, task: Task, upstream: Upstream, *, local: bool
-) -> tuple[Fork, Refs | None, Address | None]:
-    """Ask a fork for its heads; what does not work is told in the record."""
-    try:
-        address = read_address(text, allowed_hosts(task, upstream.address), local=local)
-    except AddressError as error:
-        return Fork(text[:500], "malformed", str(error)), None, None
-    try:
-        refs = mirror.list_refs(address)
-        if not refs.heads:
-            return Fork(text, "empty", "the repository is empty"), refs, address
-        mirror.fetch_fork(address, refs)
-    except Unanswered as error:
-        return Fork(text, "missing" if error.gone else "unreachable", str(error)), None, address
-    return Fork(text, "answered"), refs, address
-
-
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What every check of a class needs.
@@ -105,6 +88,10 @@ class Bench:
         Allow addresses on this machine.
     forge : mapping of int to Opening
         What the forge says of pull requests, by number; empty where it was not asked.
+    cores : mapping of int to Core, optional
+        What each pull request holds, where that was found out already for the whole class.
+    answers : mapping of str to Refs or Unanswered
+        What forks were already asked for, by address.
     """
 
     mirror: Mirror
@@ -115,6 +102,26 @@ class Bench:
     ledger: Ledger | None = None
     local: bool = False
     forge: Mapping[int, Opening] = field(default_factory=dict)
+    cores: Mapping[int, Core] | None = None
+    answers: Mapping[str, Refs | Unanswered] = field(default_factory=dict)
+
+
+def look_at_fork(bench: Bench, text: str) -> tuple[Fork, Refs | None, Address | None]:
+    """Ask a fork for its heads; what does not work is told in the record."""
+    try:
+        address = read_address(text, allowed_hosts(bench.task, bench.upstream.address), local=bench.local)
+    except AddressError as error:
+        return Fork(text[:500], "malformed", str(error)), None, None
+    try:
+        refs = bench.answers.get(address.url) or bench.mirror.list_refs(address)
+        if isinstance(refs, Unanswered):
+            raise refs
+        if not refs.heads:
+            return Fork(text, "empty", "the repository is empty"), refs, address
+        bench.mirror.fetch_fork(address, refs)
+    except Unanswered as error:
+        return Fork(text, "missing" if error.gone else "unreachable", str(error)), None, address
+    return Fork(text, "answered"), refs, address
 
 
 def check_student(bench: Bench, student: Student, fork_text: str) -> Checked:
@@ -128,7 +135,7 @@ def check_student(bench: Bench, student: Student, fork_text: str) -> Checked:
         What the student wrote as the fork's address.
     """
     mirror, task, upstream = bench.mirror, bench.task, bench.upstream
-    fork, fork_refs, address = look_at_fork(mirror, fork_text, task, upstream, local=bench.local)
+    fork, fork_refs, address = look_at_fork(bench, fork_text)
     works: tuple[Work, ...] = ()
     strangers, root = 0, ""
     scene = open_scene(bench, fork_refs)
@@ -139,7 +146,7 @@ def check_student(bench: Bench, student: Student, fork_text: str) -> Checked:
         if fork_refs is not None and fork.state == "answered":
             is_upstream = address is not None and address.key == upstream.address.key
             fork = replace(fork, kinship=scene.find_kinship(fork_refs, is_upstream=is_upstream))
-        cores = scene.pull_cores()
+        cores = scene.pull_cores() if bench.cores is None else bench.cores
         claimed = {work.pull for sighting in before for work in sighting.works if work.pull is not None}
         claimed |= {number for number, opening in bench.forge.items() if opening.login == student.login != ""}
         theirs = None if fork.kinship == "upstream" else fork_refs

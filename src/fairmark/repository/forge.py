@@ -199,11 +199,16 @@ class Forge:
             make_repository(objects)
         self._objects = Repo(objects)
         self._trees: dict[str, dict[str, tuple[int, str]]] = {}
-        self.pulls: list[Pull] = [Pull(**each) for each in self._read_state()]
+        self.pulls: list[Pull] = []
+        self.refresh()
 
     def close(self) -> None:
         """Let go of the files."""
         self._objects.close()
+
+    def refresh(self) -> None:
+        """Read again which pull requests there are: another process may have opened some."""
+        self.pulls = [Pull(**each) for each in self._read_state()]
 
     def _read_state(self) -> list[dict[str, Any]]:
         path = self.folder / _STATE

@@ -53,6 +53,8 @@ class Task:
         Servers, beside upstream's own and the public ones, that forks may lie on.
     upstream : str
         Where the original lies.
+    reference : str
+        The fork's address in the reference solution; a rehearsal stands for it.
     """
 
     path: str
@@ -64,6 +66,7 @@ class Task:
     due: float | None = None
     hosts: tuple[str, ...] = ()
     upstream: str = ""
+    reference: str = ""
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -292,7 +292,7 @@ def right_file(evidence: Evidence, work: Work) -> _Said:
 @_rule_of_work
 def fix_present(evidence: Evidence, work: Work) -> _Said:
     """The page is a regular file with the corrected sentence and without the wrong word."""
-    failures = [_fault_of_page(page, evidence.task) for page in work.pages]
+    failures = [fault_of_page(page, evidence.task) for page in work.pages]
     if "" in failures:
         return _Said("pass", "The sentence is right.")
     if not failures:
@@ -302,7 +302,7 @@ def fix_present(evidence: Evidence, work: Work) -> _Said:
     )
 
 
-def _fault_of_page(page: Page, task: Task) -> str:  # noqa: PLR0911 - one a fault
+def fault_of_page(page: Page, task: Task) -> str:  # noqa: PLR0911 - one a fault
     """Return what is wrong with a page, or nothing."""
     if page.mode == "000000":
         return f"You deleted {page.path}."

@@ -112,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         ):  # another site's page, or its name for us
             self._say(403, "text/plain", b"this server answers to its own name alone\n")
             return
+        self.server_.forge.refresh()
         try:
             if match := _GIT.fullmatch(path):
                 self._serve_git(match[1], match[3], parts.query, body)
