@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "fairmark"
 
 FLOORS = (
     {"errors", "results", "names", "packages", "startup", "plainyaml"},
-    {"compare", "quiz", "outputs", "settings"},
+    {"compare", "quiz", "outputs", "inquiry", "settings"},
     {"previews", "feedback", "statistics"},
     {"checks", "course", "exporters"},
     {"rooms", "intake", "faults", "seating", "environment", "repository", "fingerprint"},
