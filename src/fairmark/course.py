@@ -271,6 +271,13 @@ class Course:
         excluded = self.config.get("Autograde", {}).get("exclude_overwriting", {})
         return frozenset(os.path.normpath(name) for name in excluded.get(assignment, ()))
 
+    def observed(self, assignment: str) -> tuple[Path, ...]:
+        """Return the files that tell what was seen of work in git; most assignments have none."""
+        private = self.root / ".fairmark"
+        known = (self.root / "roster.csv", private / "repository.toml", private / f"{assignment}.seen.jsonl")
+        is_done_in_git = (self.root / "autograder" / assignment / "task.toml").is_file()
+        return tuple(path for path in known if path.is_file()) if is_done_in_git else ()
+
     def secret(self) -> bytes:
         """Return the course's 32 random bytes; they are made when first needed."""
         folder = self.root / ".fairmark"

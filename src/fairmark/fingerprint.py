@@ -33,6 +33,7 @@ _WORDS = {
     "config": "the course's settings changed",
     "grader": "fairmark changed",
     "seed": "the course's secret changed",
+    "evidence": "more was seen of the students' repositories",
 }
 
 
@@ -42,7 +43,7 @@ class Ground:
 
     Parameters
     ----------
-    source, autograder, packages, config, grader, seed : str
+    source, autograder, packages, config, grader, seed, evidence : str
         As in `Fingerprint`.
     cells : dict of str to str
         Digests of the parts of `source`, by words that name them: a notebook and its cell, or a file.
@@ -54,6 +55,7 @@ class Ground:
     config: str
     grader: str
     seed: str
+    evidence: str
     cells: dict[str, str]
 
 
@@ -73,6 +75,7 @@ def take_ground(course: Course, source: Source) -> Ground:
         config=_digest_of([_plain(course.config), _read_helpers(course)]),
         grader=_digest_of([fairmark.__version__, _read_folder(Path(fairmark.__file__).parent, "*.py")]),
         seed=_digest(course.secret()),
+        evidence=_digest_of([_digest(path.read_bytes()) for path in course.observed(source.id)]),
         cells=cells,
     )
 

@@ -285,6 +285,8 @@ class Fingerprint:
         fairmark's version and its own code.
     seed : str
         The course's secret, which all rooms' seeds are derived from.
+    evidence : str
+        What was seen of work that is done elsewhere, such as in git; the same for all other assignments.
     """
 
     source: str
@@ -294,6 +296,7 @@ class Fingerprint:
     config: str
     grader: str
     seed: str
+    evidence: str = ""
 
     @property
     def digest(self) -> str:
