@@ -42,6 +42,7 @@ def graded(tmp_path_factory):
     make_course(root)
     (root / "source" / "ps1").rename(root / "source" / "filters")
     write(root / "submitted/anna/filters/numbers.ipynb", notebook(*cells()))
+    (root / "roster.csv").write_text("id,email\nanna,anna@example.org\n")
     assert main(["grade", "filters", "--course", str(root)]) == 0
     return root
 
@@ -85,11 +86,11 @@ def test_links_between_pages_lead_somewhere():
 def test_the_questions_in_the_documentation_are_questions():
     """Each example is read without a fault, and released without its key."""
     examples = re.findall(r"```markdown\n(.*?)```", TEXT, re.DOTALL)
-    assert len(examples) == 6
+    assert len(examples) == 7
     for example in examples:
         kind = (
             {"kind": "number"}
-            if "Answer: 28.3" in example
+            if "Answer: 28.3" in example or "+++" in example
             else {"kind": "command"}
             if "Answer: `git" in example
             else {"kind": "match"}

@@ -108,7 +108,9 @@ class AssembledNotebook:
     notes: tuple[str, ...] = ()
 
 
-def assemble(instructor: SourceNotebook, submitted: NotebookNode | None) -> AssembledNotebook:
+def assemble(
+    instructor: SourceNotebook, submitted: NotebookNode | None, draw: quiz.Draw | None = None
+) -> AssembledNotebook:
     """Set a student's answers into the instructor's notebook.
 
     Nothing of the submitted notebook is believed but the text of cells that the student may write, and
@@ -119,6 +121,8 @@ def assemble(instructor: SourceNotebook, submitted: NotebookNode | None) -> Asse
     instructor : SourceNotebook
     submitted : NotebookNode or None
         What was handed in, as `fairmark.intake.read_notebook` gives it; None where the notebook is missing.
+    draw : fairmark.quiz.Draw, optional
+        What was drawn for the student, for questions whose text does not tell which variant it is.
 
     Raises
     ------
@@ -133,7 +137,7 @@ def assemble(instructor: SourceNotebook, submitted: NotebookNode | None) -> Asse
     notes = [] if submitted is None else _remark_on_kernel(submitted)
     for number, place in enumerate(places):
         seat = seating.winner.get(number)
-        cell, told = _set_in(place, handed[seat] if seat is not None else None)
+        cell, told = _set_in(place, handed[seat] if seat is not None else None, draw)
         cells += [_extra(handed[index], ids) for index in seating.doubles[number]]
         cells.append(cell)
         cells += [_extra(handed[index], ids) for index in seating.before[number + 1]]
@@ -213,15 +217,18 @@ def _node_of(cell: AssembledCell, outputs: Sequence[Mapping[str, Any]]) -> dict[
 # Setting in
 
 
-def _set_in(place: Place, answer: Handed | None) -> tuple[AssembledCell, tuple[str, ...]]:
+def _set_in(
+    place: Place, answer: Handed | None, draw: quiz.Draw | None
+) -> tuple[AssembledCell, tuple[str, ...]]:
     """Return the place with `answer` in it, and what to tell the student."""
-    source, attachments = place.released, place.attachments
+    source, attachments, question = place.released, place.attachments, place.question
     notes: list[str] = []
     if answer is not None and answer.cell_type != place.cell_type and place.grade_id:
         notes.append(f"The cell {place.label} had become a {answer.cell_type} cell; it was put right.")
     told: tuple[str, ...] = ()
-    if place.role is Role.QUIZ:
-        source, told = _answer_quiz(place, answer)
+    if question is not None:
+        question = _pick_variant(question, answer, draw)
+        source, told = _answer_quiz(question, answer)
         notes += (f"Question {place.label}: {note}" for note in told)
     elif place.locked:
         if answer is not None and not place.has_all_of(answer.source):
@@ -250,17 +257,21 @@ def _set_in(place: Place, answer: Handed | None) -> tuple[AssembledCell, tuple[s
         solution_imports=place.solution_imports,
         answered=place.role in (Role.QUIZ, Role.ANSWER, Role.MANUAL) and not place.is_untouched(source),
         attachments=attachments,
-        question=place.question,
+        question=question,
         remarks=told if place.role is Role.QUIZ else (),
     )
     return cell, tuple(notes)
 
 
-def _answer_quiz(place: Place, answer: Handed | None) -> tuple[str, tuple[str, ...]]:
-    assert place.question is not None  # noqa: S101 - every QUIZ place has one; this is for the reader and mypy
+def _pick_variant(question: quiz.Question, answer: Handed | None, draw: quiz.Draw | None) -> quiz.Question:
+    drawn = draw.number(question) if draw is not None and question.others else 0
+    return quiz.pick_variant(question, answer.source if answer is not None else "", drawn)
+
+
+def _answer_quiz(question: quiz.Question, answer: Handed | None) -> tuple[str, tuple[str, ...]]:
     if answer is None:
-        return place.released, ()
-    return quiz.assemble(place.question, answer.source), quiz.read_answer(place.question, answer.source).notes
+        return question.released, ()
+    return quiz.assemble(question, answer.source), quiz.read_answer(question, answer.source).notes
 
 
 def _read_pictures(place: Place, attachments: object) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:

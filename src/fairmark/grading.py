@@ -537,7 +537,9 @@ def _grade_one(
     if source.name not in parcel.notebooks:
         raise Ungradable("it was not handed in.")
     handed = parse_notebook(parcel.notebooks[source.name])
-    return grade_notebook(hall, assemble(source, handed), parcel.submission.student, work, trusted)
+    student = parcel.submission.student
+    draw = quiz.Draw(hall.secret, student, hall.assignment.id, source.name)
+    return grade_notebook(hall, assemble(source, handed, draw), student, work, trusted)
 
 
 def ungradable_notebook(source: SourceNotebook, reason: str) -> GradedNotebook:

@@ -257,6 +257,7 @@ class ExplainQuizzes(Preprocessor):
         for cell in nb.cells:
             question = questions.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
             if question is not None and _may_explain(question, due):
+                question = quiz.pick_variant(question, cell.source)
                 mark = quiz.mark(question, quiz.read_answer(question, cell.source))
                 cell.source = f"{cell.source}\n\n---\n\n{quiz.explain(question, mark)}"
         return nb, resources

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fairmark
+from fairmark import quiz
 from fairmark.assembly import assemble
-from fairmark.authoring import read_assignment
+from fairmark.authoring import is_question, read_assignment
 from fairmark.errors import AuthorError, Fault, UsageError
 from fairmark.faults import faults_of_release
 from fairmark.gradebook import ensure_assignment
@@ -114,7 +115,7 @@ def prove(hall: Hall) -> tuple[tuple[Proof, ...], tuple[Fault, ...]]:
     proofs, faults = [], []
     for notebook in hall.assignment.notebooks:
         blank = _sit(hall, notebook, notebook.released)
-        reference = _sit(hall, notebook, notebook.node)
+        reference = _sit(hall, notebook, _reference_of(notebook))
         place = str(notebook.path.relative_to(hall.course.root))
         for empty, full in zip(blank.items, reference.items, strict=True):
             if empty.score > 0:
@@ -137,6 +138,15 @@ def prove(hall: Hall) -> tuple[tuple[Proof, ...], tuple[Fault, ...]]:
                 faults.append(Fault(place, full.id, words))
         proofs.append(_proof(notebook.name, blank, reference))
     return tuple(proofs), tuple(faults)
+
+
+def _reference_of(notebook: SourceNotebook) -> NotebookNode:
+    """Return a notebook with its solutions, each question in the variant that everybody gets."""
+    node = deepcopy(notebook.node)
+    for cell in node.cells:
+        if is_question(cell):  # that every variant's key earns its points was shown when it was read
+            cell.source = quiz.split_variants(cell.source)[0]
+    return node
 
 
 def _sit(hall: Hall, notebook: SourceNotebook, node: NotebookNode) -> GradedNotebook:

@@ -85,7 +85,11 @@ class Place:
         return f"\u201c{self.grade_id}\u201d" if self.grade_id else "of the instructor"
 
     def is_untouched(self, source: str) -> bool:
-        """Tell whether a text is the released one, or nothing."""
+        """Tell whether a text is the released one, or nothing; a question's, in any variant and order."""
+        if self.question is not None and self.question.id == self.grade_id:
+            variant = quiz.pick_variant(self.question, source)
+            if _sorted_lines(source) == _sorted_lines(variant.released):
+                return True
         return _bare(source) in ("", _bare(self.released))
 
     def has_all_of(self, source: str) -> bool:
@@ -322,15 +326,18 @@ def _claim_by_text(
 def _same_question(place: Place, free: dict[str, list[int]]) -> list[int] | None:
     """Return the free cells that hold this question with whatever answer."""
     settings = place.metadata.get("fairmark")
-    released = _bare(place.released)
-    start = released.partition("\n")[0]
+    assert place.question is not None  # noqa: S101 - asked for questions alone; this is for mypy
+    releases = [variant.released for variant in place.question.all_variants]
+    starts = tuple(_bare(text).partition("\n")[0] for text in releases)
+    kept = [_sorted_lines(text) for text in releases]
+    longest = max(len(text) for text in releases)
     alike = (
         (text, indices)
         for text, indices in free.items()
-        if indices and text.startswith(start) and len(text) < 2 * len(released) + 500
+        if indices and text.startswith(starts) and len(text) < 2 * longest + 500
     )
     for text, indices in islice(alike, _COMPARED_QUESTIONS):
-        if _bare(quiz.blank(text, id=place.grade_id, settings=settings)) == released:
+        if _sorted_lines(quiz.blank(text, id=place.grade_id, settings=settings)) in kept:
             return indices
     return None
 
@@ -374,6 +381,11 @@ def _choose(place: Place, indices: Sequence[int], handed: Sequence[Handed]) -> i
     """Return the last claimant, as nbgrader does, unless it is untouched and an earlier one is not."""
     touched = [index for index in indices if not place.is_untouched(handed[index].source)]
     return touched[-1] if touched else indices[-1]
+
+
+def _sorted_lines(source: str) -> list[str]:
+    """Return the lines of a question in an order that does not depend on how its options are shuffled."""
+    return sorted(_bare(source).split("\n"))
 
 
 def _bare(source: str) -> str:

@@ -599,7 +599,8 @@ def _read_place(cell: NotebookNode, address: str, delimiters: Sequence[str]) -> 
         question = quiz.read_question(
             cell.source, id=nbgrader.grade_id, points=nbgrader.points, settings=settings
         )
-    lines = [line for line in cell.source.split("\n") if not any(mark in line for mark in delimiters)]
+    source = quiz.split_variants(cell.source)[0] if question is not None else cell.source
+    lines = [line for line in source.split("\n") if not any(mark in line for mark in delimiters)]
     return _Place(address, "\n".join(lines), question)
 
 

@@ -15,10 +15,12 @@ from fairmark.quiz.records import (
     QuestionKind,
     Row,
 )
+from fairmark.quiz.variants import Draw, pick_variant, split_variants
 
 __all__ = [
     "Answer",
     "Credit",
+    "Draw",
     "Mark",
     "MarkStatus",
     "Option",
@@ -34,7 +36,9 @@ __all__ = [
     "find_faults",
     "is_question",
     "mark",
+    "pick_variant",
     "read_answer",
     "read_question",
     "shows_key",
+    "split_variants",
 ]

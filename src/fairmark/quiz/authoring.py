@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -23,6 +23,7 @@ from fairmark.quiz.giveaways import find_giveaways
 from fairmark.quiz.marking import UnreadableError, mark, read_command, read_quantity
 from fairmark.quiz.markup import Box, Sheet, fold, parse_fully, read_sheet, without_code_span
 from fairmark.quiz.records import Option, Pair, Question, QuestionKind
+from fairmark.quiz.variants import has_swallowed_mark, split_variants, telling_lines
 from fairmark.results import Visibility
 
 if TYPE_CHECKING:
@@ -103,6 +104,44 @@ def read_question(
 
 
 def _read(
+    source: str, name: str, points: object, settings: object
+) -> tuple[Question | None, tuple[str, ...]]:
+    """Read all variants of a question."""
+    parts = split_variants(source)
+    read = [_read_variant(part, name, points, settings) for part in parts]
+    if len(parts) == 1:
+        found = read[0][1]
+    else:
+        told = [(number, message) for number, (_, faults) in enumerate(read, 1) for message in faults]
+        often = Counter(message for _, message in told)  # what is wrong with the cell is said once
+        found = tuple(
+            dict.fromkeys(
+                message if often[message] == len(parts) else f"Variant {number}: {message}"
+                for number, message in told
+            )
+        )
+    faults = list(found)
+    if has_swallowed_mark(source):
+        faults.append("A line '+++' is part of a paragraph or list: leave a blank line above and below it.")
+    questions = [question for question, _ in read if question is not None]
+    if len(questions) == len(parts) > 1:
+        faults += _find_faults_of_variants(questions)
+    if faults or not questions:
+        return None, tuple(faults)
+    return replace(questions[0], others=tuple(questions[1:])), ()
+
+
+def _find_faults_of_variants(questions: list[Question]) -> Iterator[str]:
+    """Compare the variants of a question: they must be alike for the gradebook, and differ for the reader."""
+    kinds = sorted({question.kind for question in questions})
+    if len(kinds) > 1:
+        yield f"The variants are of different kinds ({', '.join(kinds)}): say in metadata.fairmark which."
+    for number, lines in enumerate(telling_lines(questions), 1):
+        if not lines:
+            yield f"Variant {number} has no line of its own, so that nobody can tell it from the others."
+
+
+def _read_variant(
     source: str, name: str, points: object, settings: object
 ) -> tuple[Question | None, tuple[str, ...]]:
     chosen = settings if isinstance(settings, dict) else {}

@@ -69,6 +69,8 @@ class Question:
         The accepted forms of a number, text or command, as the author wrote them.
     explanation : str
         Markdown for everyone after grading.
+    others : tuple of Question
+        Further variants of the question, of the same kind and worth the same.
     """
 
     id: str
@@ -85,6 +87,12 @@ class Question:
     shuffle: bool = False
     visibility: Visibility = "visible"
     explanation: str = ""
+    others: tuple[Question, ...] = ()
+
+    @property
+    def all_variants(self) -> tuple[Question, ...]:
+        """The question itself, which everybody gets, and its other variants."""
+        return (self, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
