@@ -41,7 +41,7 @@ def test_nothing_is_left_to_do_after_grading(graded):
     assert batch.results == found.unchanged
     program = (
         "import sys; from fairmark.cli import main; main(['grade', 'ps1']); "
-        "print({'nbgrader', 'nbformat', 'IPython'} & set(sys.modules))"
+        "print({'nbgrader', 'nbformat', 'IPython', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=graded.root, capture_output=True, text=True, check=True

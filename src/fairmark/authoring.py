@@ -100,7 +100,9 @@ def _steps(course: Course, folder: Path) -> list[Callable[[Any, Any], tuple[Any,
     from traitlets import import_item  # noqa: PLC0415
 
     steps: list[Callable[[Any, Any], tuple[Any, Any]]] = []
-    for listed in GenerateAssignment(config=course.config).preprocessors:
+    config = deepcopy(course.config)
+    config.GenerateAssignment.pop("exporter_class", None)  # takes a second to import, and nothing is exported
+    for listed in GenerateAssignment(config=config).preprocessors:
         step = import_item(listed) if isinstance(listed, str) else listed
         step = step(config=course.config) if isinstance(step, type) else step
         if isinstance(step, stock.SaveCells | stock.ClearHiddenTests):

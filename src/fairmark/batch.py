@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairmark.autograded import draft_submission, read_result
-from fairmark.crew import in_processes, in_this_process, on_cluster
 from fairmark.errors import FairmarkError, SandboxError
 from fairmark.fingerprint import take_fingerprint
 from fairmark.intake import read_parcel
@@ -136,7 +135,9 @@ def open_session(
     UsageError, AuthorError
         Where there is no such assignment or cluster, or the assignment has faults.
     """
-    from fairmark.authoring import read_assignment  # noqa: PLC0415 - imports nbgrader
+    # Each of them imports what takes a second, and nothing of it is needed where nothing has to be graded.
+    from fairmark.authoring import read_assignment  # noqa: PLC0415
+    from fairmark.crew import in_processes, in_this_process, on_cluster  # noqa: PLC0415
 
     assignment = read_assignment(course, assignment_id)
     workers = workers or _cores()

@@ -41,6 +41,7 @@ class _Job:
     submission: Submission
     parcel: Parcel
     attempts: int = 0
+    executor: Executor | None = None  # that it was handed to
 
 
 class Crew:
@@ -120,7 +121,8 @@ class Crew:
             if isinstance(error, Exception):
                 return error
             raise error
-        self._lose()
+        if job.executor is self._executor:  # not that which has taken the place of the lost one
+            self._lose()
         if job.attempts < _ATTEMPTS:
             return None
         return GraderError(f"its worker was lost {_ATTEMPTS} times ({type(error).__name__})")
@@ -130,6 +132,7 @@ class Crew:
         for _ in range(_ATTEMPTS):
             self.start()
             assert self._submit is not None  # noqa: S101 - for the type checker
+            job.executor = self._executor
             with suppress(BrokenExecutor):
                 return self._submit(job.parcel)
             self._lose()

@@ -1,0 +1,143 @@
+"""Grades the same class by stock nbgrader and by fairmark, in turn, and compares times and every score.
+
+    python benchmarks/compare.py --students 30 --rounds 3
+
+Prints a table in Markdown: medians of whole processes, how many times faster than stock nbgrader, and for how
+many of all cells of all students the points are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import workload
+
+BIN = Path(sys.executable).parent
+STOCK = "nbgrader autograde"
+DOORS = {
+    STOCK: ("nbgrader", "autograde", "ps1", "--force"),
+    "nbgrader autograde, fairmark enabled": ("nbgrader", "autograde", "ps1", "--force"),
+    "fairmark grade --workers 1": ("fairmark", "grade", "ps1", "--force", "--workers", "1"),
+    "fairmark grade --workers 2": ("fairmark", "grade", "ps1", "--force", "--workers", "2"),
+}
+SCORES = """
+    SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score FROM grade
+    JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
+    JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+    JOIN base_cell ON base_cell.id = grade.cell_id
+"""
+
+
+def prepare(folder: Path, students: int) -> dict[str, Path]:
+    """Make one course for each door, with the same class in it."""
+    roots = {}
+    for number, door in enumerate(DOORS):
+        root = roots[door] = folder / f"course{number}"
+        workload.make_course(root, fairmark=door != STOCK)
+        run(root, ("nbgrader", "generate_assignment", "ps1"))
+        workload.hand_in(root, students)
+    return roots
+
+
+def run(root: Path, command: tuple[str, ...]) -> float:
+    """Run a command in a course; return its seconds."""
+    environment = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(root.parent)}
+    started = time.perf_counter()
+    done = subprocess.run(
+        [BIN / command[0], *command[1:]],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return seconds
+
+
+def read_scores(root: Path) -> dict[tuple[str, str], float]:
+    """Return the points of every cell of every student."""
+    with sqlite3.connect(root / "gradebook.db") as book:
+        return {(student, cell): score for student, cell, score in book.execute(SCORES)}
+
+
+def measure(students: int, rounds: int, doors: list[str]) -> dict[str, tuple[float, str]]:
+    """Return each door's median seconds for a class, and whether its marks are those of stock nbgrader."""
+    seconds: dict[str, list[float]] = {door: [] for door in doors}
+    with tempfile.TemporaryDirectory() as folder:
+        roots = prepare(Path(folder), students)
+        for _ in range(rounds):
+            for door in doors:  # in turn, so that all of them meet the machine in the same moods
+                for path in ("autograded", "gradebook.db"):
+                    target = roots[door] / path
+                    shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+                run(roots[door], ("nbgrader", "generate_assignment", "ps1", "--force"))
+                seconds[door].append(run(roots[door], DOORS[door]))
+        scores = {door: read_scores(roots[door]) for door in doors}
+    expected = scores[doors[0]]
+    table = {}
+    for door in doors:
+        same = sum(scores[door].get(key) == score for key, score in expected.items())
+        equal = f"{same} of {len(expected)}" if len(scores[door]) == len(expected) else "not all graded"
+        table[door] = statistics.median(seconds[door]), equal
+    return table
+
+
+def describe_machine() -> str:
+    """Return what the figures depend on."""
+    cpu = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    versions = ", ".join(f"{name} {version(name)}" for name in ("fairmark", "nbgrader", "ipython", "numpy"))
+    return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--students", type=int, default=30)
+    parser.add_argument(
+        "--few", type=int, default=5, help="a smaller class, for the time that one more student takes"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    doors = list(DOORS)
+    many = measure(options.students, options.rounds, doors)
+    few = measure(options.few, options.rounds, doors)
+    sizes = options.few, options.students
+    print(f"{describe_machine()}\n`python {' '.join(sys.argv)}`\n")
+    print(
+        f"| | {sizes[0]} students, s | {sizes[1]} students, s | faster | one more, s | faster | equal marks |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    more = {door: (many[door][0] - few[door][0]) / (sizes[1] - sizes[0]) for door in doors}
+    for door in doors:
+        ratios = many[STOCK][0] / many[door][0], more[STOCK] / more[door] if more[door] > 0 else float("nan")
+        print(
+            f"| {door} | {few[door][0]:.1f} | {many[door][0]:.1f} | {ratios[0]:.1f}x | {more[door]:.2f} "
+            f"| {ratios[1]:.1f}x | {many[door][1]} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Whoever grades, wherever, and whoever is killed meanwhile: everybody gets the same marks, once."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from courses import hand_in, make_course
+
+from fairmark.batch import grade_assignment
+from fairmark.errors import UsageError
+from fairmark.gradebook import read_scores
+from fairmark.survey import survey_assignment
+
+SLOW = "import time\ntime.sleep(0.7)\ndef mean(numbers):\n    return sum(numbers) / len(numbers)"
+FAST = "def mean(numbers):\n    return sum(numbers) / len(numbers)"
+WRONG = "def mean(numbers):\n    return max(numbers)"
+STUDENTS = ("ann", "bob", "cem", "dora", "eva", "fay")
+EXPECTED = {student: 2 if student == "bob" else 6 for student in STUDENTS}
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A class whose work takes long enough to be disturbed, and whose tests need the course's own folder."""
+    made = make_course(tmp_path / "course")
+    (made.root / "autograder").mkdir()
+    (made.root / "autograder" / "__init__.py").touch()
+    for student in STUDENTS:
+        hand_in(made, student, WRONG if student == "bob" else SLOW)
+    return made
+
+
+def marks(course):
+    return {score.student: score.score for score in read_scores(course, "ps1")}
+
+
+def below(pid):
+    """Return the processes below one, with their command lines."""
+    found, parents = {}, {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    for child in parents:
+        above = child
+        while above in parents and above != pid:
+            above = parents[above]
+        if above == pid and child != pid:
+            with contextlib.suppress(OSError):
+                found[child] = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return found
+
+
+def kill_one(mark):
+    """Kill a process of ours whose command line holds `mark`, where there is one at this moment."""
+    for pid, line in below(os.getpid()).items():
+        if mark in line:
+            os.kill(pid, signal.SIGKILL)
+            return [pid]
+    return []
+
+
+@pytest.mark.parametrize("mark", ["spawn_main", "fairmark.rooms.zygote"])
+def test_a_worker_or_a_zygote_that_is_killed_costs_nobody_anything(course, mark):
+    """The submission is graded again by another; nothing failed."""
+    killed = []
+
+    def tell(*_):
+        if len(killed) < 2:
+            killed.extend(kill_one(mark))
+
+    batch = grade_assignment(course, "ps1", workers=2, tell=tell)
+    assert killed
+    assert batch.failures == ()
+    assert marks(course) == EXPECTED
+    assert survey_assignment(course, "ps1").todo == ()
+
+
+def test_a_zygote_that_is_killed_under_a_single_grader_is_replaced(course):
+    """Also without worker processes."""
+    killed = []
+
+    def tell(*_):
+        if len(killed) < 2:
+            killed.extend(kill_one("fairmark.rooms.zygote"))
+
+    batch = grade_assignment(course, "ps1", ("ann", "bob", "cem"), workers=1, tell=tell)
+    assert killed
+    assert batch.failures == ()
+    assert {student: marks(course)[student] for student in ("ann", "bob", "cem")} == {
+        "ann": 6,
+        "bob": 2,
+        "cem": 6,
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------
+# A real cluster: a scheduler and its workers are processes of their own
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A Dask scheduler and two workers that do not know the course folder."""
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'fairmark[dask]'")
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    place = tmp_path / "cluster"
+    place.mkdir()
+    environment = os.environ | {"DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
+
+    def start(*arguments):
+        command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
+        return subprocess.Popen(
+            command, cwd=place, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    processes = [start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")]
+    worker = (
+        "worker",
+        address,
+        "--nthreads",
+        "1",
+        "--no-nanny",
+        "--no-dashboard",
+        "--local-directory",
+        str(place),
+    )
+    processes += [start(*worker), start(*worker)]
+    from distributed import Client  # noqa: PLC0415
+
+    with Client(address, timeout="60s", set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    yield address, processes[1:]
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_a_cluster_grades_although_one_of_its_workers_is_killed(course, cluster):
+    """Submissions travel there as bytes, documents come back; only we write the gradebook."""
+    address, workers = cluster
+    told = []
+
+    def tell(student, _):
+        told.append(student)
+        if len(told) == 1:
+            workers[0].kill()
+
+    batch = grade_assignment(course, "ps1", dask=address, tell=tell)
+    assert batch.failures == ()
+    assert sorted(told) == sorted(STUDENTS)
+    assert marks(course) == EXPECTED
+    stamps = {result.submission.student: result.fingerprint for result in batch.results}
+    assert all(stamps.values())
+    left = [line for line in below(workers[1].pid).values() if "fairmark.rooms.zygote" in line]
+    assert left == []
+    again = grade_assignment(course, "ps1", ("ann", "bob"), workers=1, force=True)
+    items = {item.id: item.score for result in again.results for item in result.items}
+    assert items
+    assert marks(course) == EXPECTED
+
+
+def test_no_scheduler_is_wrong_use(course):
+    """The message names the address."""
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'fairmark[dask]'")
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9"):
+        grade_assignment(course, "ps1", dask="tcp://127.0.0.1:9")
