@@ -215,6 +215,11 @@ def test_the_folder_is_searched_and_the_best_file_counts(append, tmp_path):
     report = append.grade(tmp_path)
     assert report.score == 0
     assert "Write one of requirements.txt, environment.yml" in check(report, "readable").message
+    assert check(report, "readable").hint == ""
+    for name in ("requirement.txt", "Environment.yml", "pyproject.toml.txt"):
+        (tmp_path / name).write_text("pandas")
+        assert f"There is {name!r}" in check(append.grade(tmp_path), "readable").hint
+        (tmp_path / name).unlink()
     (tmp_path / "requirements.txt").write_text("pandas")
     assert append.grade(tmp_path).score == 2
     (tmp_path / "pyproject.toml").write_text(
@@ -241,6 +246,8 @@ def test_points_are_the_authors(index_file):
     )
     assert judge(exercise, "pandas")[1].max_score == 4.5
     assert judge(exercise, "pandas")[1].score == 4.5
+    half = Exercise("t", index=read_index(index_file), needs={}, points={"imports": 0.5})
+    assert judge(half, "pandas")[1].max_score == 6.5
     # nothing has to be named where every version does
     assert judge(exercise, "numpy")[1].score == 4.5
 

@@ -82,7 +82,8 @@ class Exercise:
     clashes : sequence of Clash
         Versions that fit and do not work all the same.
     points : mapping of str to float
-        By step: ``readable``, ``solvable``, ``version``, ``python``, ``imports``, ``open``.
+        Where they are other than `POINTS`; the steps are ``readable``, ``solvable``, ``version``, ``python``,
+        ``imports`` and ``open``.
 
     Examples
     --------
@@ -117,12 +118,7 @@ class Exercise:
         """
         reports = [self.judge(name, _read_files(Path(folder))) for name in _names(Path(folder))]
         if not reports:
-            names = ", ".join(dict.fromkeys(READERS))
-            return (
-                _Judge(self, "")
-                .fail("readable", f"There is no environment file. Write one of {names}.")
-                .report()
-            )
+            return _Judge(self, "").fail("readable", *_no_file(Path(folder))).report()
         best = max(reports, key=lambda report: report.score)
         if len(reports) == 1:
             return best
@@ -243,7 +239,7 @@ class _Judge:
 
     def report(self) -> Report:
         """Return the report; what was not reached gives no points."""
-        points = self.exercise.points
+        points = {**POINTS, **self.exercise.points}
         checks = []
         for step, title in self.TITLES:
             status, message, hint = self.found.get(step, ("skipped", _WAITS, ""))
@@ -293,6 +289,15 @@ def _advice_on_python(file: EnvironmentFile) -> str:
             "beside it: runtime.txt with a line such as python-3.12, or .python-version with 3.12."
         )
     return "Choose an older Python in the file beside it."
+
+
+def _no_file(folder: Path) -> tuple[str, str]:
+    """Say that there is no file, and which one may be meant for one."""
+    names = [name for name in READERS if name != "environment.yaml"]
+    there = {path.name.casefold(): path.name for path in folder.iterdir() if path.is_file()}
+    near = [there[found] for name in names for found in get_close_matches(name, there, 1, 0.8)]
+    hint = f"There is {near[0]!r}: is this the file? Then its name is not quite right." if near else ""
+    return f"There is no environment file. Write one of {', '.join(names)}.", hint
 
 
 def _names(folder: Path) -> list[str]:
