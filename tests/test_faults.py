@@ -25,6 +25,12 @@ def messages(faults):
     return "\n".join(map(str, faults))
 
 
+def shown(word, **settings):
+    cell = check()
+    cell.metadata["fairmark"] = {"visibility": word, **settings}
+    return cell
+
+
 def bad_points(points):
     cell = check()
     cell.metadata.nbgrader["points"] = points
@@ -56,6 +62,8 @@ def no_points():
     [
         ([answer(), answer()], "mean: 2 cells have this grade_id"),
         ([no_points()], "mean-test: has no points"),
+        ([shown("soon")], "has the visibility 'soon', which is unknown; known are visible, hidden,"),
+        ([shown("hidden", kind="one")], "quiz settings but is no quiz question"),
         ([bad_points(-1)], "negative points"),
         ([bad_points("4")], "points that are no number"),
         ([old_schema()], "nbgrader update"),

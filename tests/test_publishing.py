@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from courses import cells, make_course, notebook, question, run_nbgrader, write
+from courses import cells, check, make_course, notebook, question, run_nbgrader, write
 from nbgrader.api import Gradebook
 
 from fairmark.batch import grade_assignment
@@ -20,9 +20,15 @@ def graded(tmp_path_factory):
     """A course with two graded students; one question waits for the grades to be published."""
     later = question(grade_id="later")
     later.metadata["fairmark"] = {"visibility": "after_published"}
-    course = make_course(tmp_path_factory.mktemp("course"), {"numbers": notebook(*cells(), later)})
+    secret = check("assert mean([1, 2, 3]) == 7, 'told late'", grade_id="secret")
+    secret.metadata["fairmark"] = {"visibility": "after_published"}
+    own = [*cells(), later, secret]
+    course = make_course(tmp_path_factory.mktemp("course"), {"numbers": notebook(*own)})
     for student in ("ann", "bob"):
-        write(course.submitted(student, "ps1") / "numbers.ipynb", notebook(*cells(), later))
+        write(course.submitted(student, "ps1") / "numbers.ipynb", notebook(*own))
+    broken = course.submitted("broken", "ps1") / "numbers.ipynb"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{")
     (course.submitted("ann", "ps1") / "timestamp.txt").write_text("2026-05-01 12:00:00 UTC")
     assert not grade_assignment(course, "ps1", workers=1).failures
     return course
@@ -31,7 +37,7 @@ def graded(tmp_path_factory):
 def test_pages_are_written_for_all_or_for_some(graded):
     """One page a notebook, with what nbgrader's exchange asks for beside it."""
     assert [path.name for path in write_feedback(graded, "ps1", ("ann",)).written] == ["numbers.html"]
-    assert len(write_feedback(graded, "ps1").written) == 2
+    assert len(write_feedback(graded, "ps1").written) == 3
     names = sorted(path.name for path in graded.feedback("ann", "ps1").iterdir())
     assert names == ["numbers.html", "timestamp.txt"]
 
@@ -72,6 +78,17 @@ def test_what_waits_for_publishing_is_shown_from_then_on(graded):
     assert shown == [1, 2, 1]
 
 
+def test_nobody_learns_a_key_early_by_handing_in_a_broken_file(graded):
+    """The page of a notebook that cannot be read keeps back what everybody else's does."""
+    write_feedback(graded, "ps1")
+    html = (graded.feedback("broken", "ps1") / "numbers.html").read_text()
+    assert "could not be read" in html
+    assert html.count("Seven is a number") == 1
+    assert "told later" in html
+    html = (graded.feedback("ann", "ps1") / "numbers.html").read_text()
+    assert "told late" not in html.replace("told later", "")
+
+
 def test_a_damaged_result_is_told_and_stops_nobody(graded, capsys):
     """With the student's name and what to do; the others have their pages."""
     path = graded.autograded("ann", "ps1") / RESULT
@@ -80,7 +97,7 @@ def test_a_damaged_result_is_told_and_stops_nobody(graded, capsys):
     try:
         pages = write_feedback(graded, "ps1")
         assert [student for student, _ in pages.failed] == ["ann"]
-        assert len(pages.written) == 1
+        assert len(pages.written) == 2
         assert main(["feedback", "--course", str(graded.root)]) == 1
         assert "fairmark grade ps1 --student ann" in capsys.readouterr().err
     finally:

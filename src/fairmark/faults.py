@@ -7,13 +7,14 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from fairmark import quiz
 from fairmark.course import PYTHON, find_language
 from fairmark.errors import Fault
 from fairmark.names import find_modules
 from fairmark.packages import find_package, suggest
+from fairmark.results import Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -248,7 +249,18 @@ def _faults_of_metadata(cell: _Cell) -> Iterator[Fault]:
         ):
             yield cell.fault(message)
     elif "fairmark" in node.metadata:
+        yield from _faults_of_settings(cell, node.metadata.fairmark, flags)
+
+
+def _faults_of_settings(cell: _Cell, settings: Any, flags: frozenset[str]) -> Iterator[Fault]:
+    """Yield what is wrong with the settings of a cell that is no question: it may say when it is shown."""
+    if not isinstance(settings, dict) or settings.keys() != {"visibility"} or not flags & {"grade", "task"}:
         yield cell.fault("has quiz settings but is no quiz question; it must be a graded Markdown answer.")
+    elif settings["visibility"] not in get_args(Visibility):
+        known = ", ".join(get_args(Visibility))
+        yield cell.fault(
+            f"has the visibility {settings['visibility']!r}, which is unknown; known are {known}."
+        )
 
 
 def _faults_of_nbgrader(cell: _Cell, nbgrader: Any, flags: frozenset[str]) -> Iterator[Fault]:

@@ -348,6 +348,17 @@ def _kind(cell: AssembledCell) -> Kind:
     return kinds.get(cell.role, "written")
 
 
+def _visibility(cell: AssembledCell) -> Visibility:
+    """Return when the author lets a cell's result be shown; what an author may write is checked before."""
+    if cell.question is not None:
+        return cell.question.visibility
+    settings = cell.metadata.get("fairmark")
+    visibility: Visibility = (
+        settings.get("visibility", "visible") if isinstance(settings, dict) else "visible"
+    )
+    return visibility
+
+
 def _mark_quiz(notebook: str, cell: AssembledCell) -> Item:
     question = cell.question
     assert question is not None  # noqa: S101 - every quiz cell has one; for the type checker
@@ -360,7 +371,7 @@ def _mark_quiz(notebook: str, cell: AssembledCell) -> Item:
         status=mark.status,
         score=mark.score,
         max_score=mark.max_score,
-        visibility=question.visibility,
+        visibility=_visibility(cell),
         message=" ".join((mark.message, *cell.remarks)).strip(),
         answer=quiz.describe(question, mark),
     )
@@ -376,6 +387,7 @@ def _mark_by_hand(notebook: str, cell: AssembledCell) -> Item:
         status="skipped" if waits else "failed",
         score=0.0,
         max_score=cell.points,
+        visibility=_visibility(cell),
         message="A person grades this answer." if waits else "No answer was given.",
         needs_review=waits,
     )
@@ -394,10 +406,6 @@ def _mark_test(notebook: str, cell: AssembledCell, run: CellRun) -> Item:
     elif score == 0:
         status = "failed"
     failed = [check for check in checks if check.status in ("failed", "partial")]
-    settings = cell.metadata.get("fairmark")
-    visibility: Visibility = (
-        settings.get("visibility", "visible") if isinstance(settings, dict) else "visible"
-    )
     return Item(
         id=cell.grade_id,
         notebook=notebook,
@@ -406,7 +414,7 @@ def _mark_test(notebook: str, cell: AssembledCell, run: CellRun) -> Item:
         status=status,
         score=score,
         max_score=cell.points,
-        visibility=visibility,
+        visibility=_visibility(cell),
         message=_message(run, fault, failed, len(checks), cell),
         hint=failed[0].hint if failed else "",
         needs_review=broken,
@@ -554,6 +562,7 @@ def ungradable_notebook(source: SourceNotebook, reason: str) -> GradedNotebook:
             "failed",
             0.0,
             cell.points,
+            visibility=_visibility(cell),
             message=reason,
             answer=_describe_blank(cell),
         )
