@@ -28,6 +28,7 @@
     tells = { mean-test = "stopped after" }     # a part of what the student is told
     notes = ["is a link"]
     status = "timeout"
+    hides = ["SEEN"]                            # what may not be on the student's pages
 
 Always asked for, whatever the file says: honest students before and after it keep their full marks, no canary
 is in what students get or on the listening sockets, nothing outside of the grader's own folders is new or
@@ -47,6 +48,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nbformat
+
 from fairmark.simulation import ACTS, Act, Recipe
 
 if TYPE_CHECKING:
@@ -59,7 +62,11 @@ _TARGETS = {
     "file": ("notebook", "*"),
     "folder": ("assignment", "*"),
 }
+_SAVED = {"version", "minor", "mark", "crlf", "same_ids"}
 _WORDS = {
+    "about",
+    "deserves",
+    "saved",
     "family",
     "tries",
     "start",
@@ -73,7 +80,7 @@ _WORDS = {
     "defeated",
 }
 _CODE = ("mean", "normalise", "total", "stack", "count", "record", "triple")
-_DEFEATED = {"scores", "tells", "notes", "status"}
+_DEFEATED = {"scores", "tells", "notes", "status", "hides"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +99,15 @@ class Attack:
         What is laid beside the notebook afterwards.
     notebook : mapping
         What is merged into the notebook's JSON.
+    saved : mapping
+        How the notebook's file was written: format, byte-order mark, line ends, cell ids.
     scores : mapping of str to float or "full"
         By patterns of `grade_id`.
     tells : mapping of str to str
     notes : tuple of str
     status : str
+    hides : tuple of str
+        What may not be on the student's pages.
     """
 
     name: str
@@ -105,10 +116,12 @@ class Attack:
     recipe: Recipe
     files: dict[str, Any] = field(default_factory=dict)
     notebook: dict[str, Any] = field(default_factory=dict)
+    saved: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     tells: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     status: str = ""
+    hides: tuple[str, ...] = ()
 
     @property
     def student(self) -> str:
@@ -156,8 +169,13 @@ def read_attack(path: Path, number: int, places: dict[str, str]) -> Attack:
     for word, meaning in places.items():
         text = text.replace(f"@{word}@", meaning)
     document = tomllib.loads(text)
-    defeated = document.get("defeated", {})
-    unknown = sorted((document.keys() - _WORDS) | (defeated.keys() - _DEFEATED))
+    document["tries"] = document.get("tries") or document.pop("about", "")
+    defeated = document.get("defeated") or document.get("deserves", {})
+    unknown = sorted(
+        (document.keys() - _WORDS)
+        | (defeated.keys() - _DEFEATED)
+        | (document.get("saved", {}).keys() - _SAVED)
+    )
     if unknown or not document.get("family") or not document.get("tries"):
         raise ValueError(f"{path}: unknown or missing words: {', '.join(unknown) or 'family, tries'}")
     start = document.get("start", "blank")
@@ -181,10 +199,12 @@ def read_attack(path: Path, number: int, places: dict[str, str]) -> Attack:
         recipe=recipe,
         files=document.get("files", {}),
         notebook=document.get("notebook", {}),
+        saved=document.get("saved", {}),
         scores=defeated.get("scores", {"*": 0} if start == "blank" else {"*": "full"}),
         tells=defeated.get("tells", {}),
         notes=tuple(defeated.get("notes", ())),
         status=defeated.get("status", ""),
+        hides=tuple(defeated.get("hides", ())),
     )
 
 
@@ -202,8 +222,35 @@ def finish(attack: Attack, folder: Path) -> None:
         node = json.loads(path.read_text(encoding="utf-8"))
         _merge(node, attack.notebook)
         path.write_text(json.dumps(node), encoding="utf-8")
+    if attack.saved:
+        _save(path, **attack.saved)
     for name, what in attack.files.items():
         _lay(folder / name, what)
+
+
+def _save(
+    path: Path,
+    *,
+    version: int = 4,
+    minor: int = 5,
+    mark: bool = False,
+    crlf: bool = False,
+    same_ids: bool = False,
+) -> None:
+    """Write a notebook as another editor does."""
+    node = nbformat.read(path, as_version=4)
+    if version == 3:
+        node = nbformat.convert(node, 3)
+    else:
+        node["nbformat_minor"] = minor
+        for cell in node["cells"]:
+            if minor < 5:
+                cell.pop("id", None)
+            elif same_ids:
+                cell["id"] = "same"
+    text = json.dumps(nbformat.versions[version].rwbase.split_lines(node), indent=1 if not crlf else 4)
+    text = text.replace("\n", "\r\n") if crlf else text
+    path.write_bytes(text.encode("utf-8-sig" if mark else "utf-8"))
 
 
 def _merge(old: dict[str, Any], new: dict[str, Any]) -> None:

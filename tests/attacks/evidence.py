@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.attacks.cases import Attack
 
 _OURS = ("autograded", "feedback", "gradebook.db", ".fairmark")
+_HASHED = 2**26  # larger files are told apart by their size alone: some are sparse, and a terabyte long
 _RUNS = frozenset(
     (
         "script",
@@ -94,6 +95,8 @@ def fingerprint(root: Path) -> dict[str, str]:
             continue
         if path.is_symlink():
             found[name] = f"link {path.readlink()}"
+        elif path.is_file() and path.stat().st_size > _HASHED:
+            found[name] = f"{path.stat().st_size} bytes"
         elif path.is_file() and "__pycache__" not in path.parts:
             with path.open("rb") as file:
                 found[name] = hashlib.file_digest(file, "sha256").hexdigest()
@@ -137,6 +140,12 @@ def find_leaks(root: Path, student: str, canaries: Mapping[str, str]) -> list[st
         text = path.read_bytes().decode("utf-8", "replace")
         found += [f"{kind} in {path.relative_to(root)}" for kind, word in canaries.items() if word in text]
     return found
+
+
+def read_pages(root: Path, student: str) -> str:
+    """Return the text of a student's feedback pages."""
+    pages = sorted((root / "feedback" / student / "ps1").rglob("*.html"))
+    return "\n".join(page.read_text(encoding="utf-8", errors="replace") for page in pages)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -163,7 +163,15 @@ class Stage:
             mark = marks.get(attack.student)
             reasons = [
                 *evidence.judge(attack, root, mark, ours=ours),
-                *(f"leaked: {leak}" for leak in evidence.find_leaks(root, attack.student, canaries)),
+                *(
+                    f"leaked: {leak}"
+                    for leak in evidence.find_leaks(root, attack.student, _secrets_of(attack, canaries))
+                ),
+                *(
+                    f"shows: {word}"
+                    for word in attack.hides
+                    if word in evidence.read_pages(root, attack.student)
+                ),
                 *(f"runs: {what}" for what in evidence.find_active(root, attack.student, usual)),
             ]
             if ours and not list((root / "feedback" / attack.student / "ps1").glob("*.html")):
@@ -197,6 +205,13 @@ class Stage:
             run.seconds,
             run.log,
         )
+
+
+def _secrets_of(attack: Attack, canaries: dict[str, str]) -> dict[str, str]:
+    """Return what a student may not get; the one who hands in the reference solution has it already."""
+    if attack.recipe.start == "blank":
+        return canaries
+    return {kind: word for kind, word in canaries.items() if kind != "SOLUTION"}
 
 
 def _harmed(honest: list[str], marks: dict[str, evidence.Marks], by_hand: tuple[str, ...]) -> Iterator[str]:
