@@ -228,7 +228,7 @@ def finish(attack: Attack, folder: Path) -> None:
         _lay(folder / name, what)
 
 
-def _save(
+def _save(  # noqa: PLR0913 - what editors differ in
     path: Path,
     *,
     version: int = 4,
