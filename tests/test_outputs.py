@@ -77,6 +77,16 @@ def test_html_is_made_inert(html):
         assert part not in clean
 
 
+def test_formulas_cannot_become_links():
+    """MathJax would make links and styles of some commands; they become text, the others stay."""
+    clean = clean_html(
+        r"<p>$\href{javascript:alert(1)}{x} \frac{1}{2}$ &#92;href{y}{z} \style{position:fixed}{w}</p>"
+    )
+    assert "\\href" not in clean
+    assert "\\style" not in clean
+    assert r"\frac{1}{2}" in clean
+
+
 def test_a_table_keeps_its_shape():
     """What pandas shows can still be read."""
     table = '<table class="dataframe"><thead><tr><th colspan="2">a</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>'

@@ -42,6 +42,10 @@ _SCHEMES = {"http", "https", "mailto", "data"}
 _LEADS_OUT = re.compile(r"(https?:|mailto:|#)", re.IGNORECASE)
 _EMBEDDED = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
 _BESIDE = re.compile(r"[\w./ %-]+", re.ASCII)
+# What MathJax makes links, styles and scripts of; a letter of no width behind the stroke makes it plain text.
+_FORMULA_COMMANDS = re.compile(
+    r"\\(?=(href|cssId|class|style|require|unicode|data|toggle|action)(?![a-zA-Z]))"
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _EMPTY_TAGS = frozenset(("br", "hr", "img", "col", "input", "wbr", "meta", "link"))
 # Cleaning takes time that grows with the square of the nesting.
@@ -57,7 +61,7 @@ def clean_html(markup: str) -> str:
     """
     if len(markup) > MAX_HTML or _nesting(markup) > MAX_NESTING:
         return f"<pre>{html.escape(markup[:10_000])}</pre>"
-    return nh3.clean(
+    clean = nh3.clean(
         markup,
         tags=_TAGS,
         attributes=_ATTRIBUTES,
@@ -66,6 +70,7 @@ def clean_html(markup: str) -> str:
         filter_style_properties=_STYLES,
         link_rel="noopener noreferrer",
     )
+    return _FORMULA_COMMANDS.sub("\\\\\u200b", clean)
 
 
 def _filter_attribute(_tag: str, name: str, value: str) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks.cases import find_attacks
+from tests.attacks.cases import FOLDER, find_attacks
 from tests.attacks.doors import DOORS
 from tests.attacks.runner import Round, Stage, Verdict
 
@@ -23,23 +23,26 @@ def main() -> int:
         "which", nargs="*", default=["*"], help="names or families, with * for anything; default: all"
     )
     parser.add_argument("--door", choices=DOORS, action="append", help="default: fairmark and nbgrader")
-    parser.add_argument(
-        "--alone", action="store_true", help="each attack in a course of its own (slow; stock always)"
-    )
+    parser.add_argument("--together", type=int, help="attacks in one course; default: all, and 1 for stock")
     parser.add_argument("--between", type=int, default=5, help="attacks between two honest students")
     parser.add_argument("--workers", type=int, default=2, help="of fairmark grade")
+    parser.add_argument(
+        "--honest", action="store_true", help="grade the honest hand-ins of tests/honest instead"
+    )
     parser.add_argument("--keep", type=Path, help="a new folder in which the graded course is kept")
     options = parser.parse_args()
-    paths = find_attacks(tuple(options.which))
+    where = (FOLDER.parent / "honest", "honest.toml") if options.honest else (FOLDER, "attack.toml")
+    paths = find_attacks(tuple(options.which), *where)
     console = Console()
     if not paths:
         console.print(f"There is no attack named {' '.join(options.which)}.")
         return 2
     with tempfile.TemporaryDirectory(prefix="fairmark-stage-") as folder:
-        stage = Stage(Path(folder))
+        stage = Stage(Path(folder), seconds=15 if options.honest else 3)
         good = True
         for door in options.door or DOORS[:2]:
-            groups = [[path] for path in paths] if options.alone or door == "stock" else [paths]
+            size = options.together or (1 if door == "stock" else len(paths))
+            groups = [paths[start : start + size] for start in range(0, len(paths), size)]
             rounds = []
             for number, group in enumerate(groups):
                 keep = options.keep / f"{door}-{number}" if options.keep else None
@@ -47,7 +50,7 @@ def main() -> int:
                     stage.play(door, group, between=options.between, workers=options.workers, keep=keep)
                 )
                 if len(groups) > 1:
-                    _tell_one(console, rounds[-1])
+                    _tell_each(console, rounds[-1])
             good = _tell(console, door, rounds) and good
     return 0 if good else 1
 
@@ -58,16 +61,11 @@ def _reasons(one: Round, verdict: Verdict) -> list[str]:
     return [*verdict.reasons, *((*one.bystanders, *one.harm) if alone else ())]
 
 
-def _tell_one(console: Console, one: Round) -> None:
-    verdict = one.verdicts[0]
-    reasons = _reasons(one, verdict)
-    words = "; ".join(reason.strip().split("\n")[0][:160] for reason in reasons[:4]) or "defeated"
-    console.print(
-        f"{verdict.attack.name:32} {one.seconds:6.1f} s  {words}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+def _tell_each(console: Console, one: Round) -> None:
+    for verdict in one.verdicts:
+        reasons = _reasons(one, verdict)
+        words = "; ".join(reason.strip().split("\n")[0][:160] for reason in reasons[:4]) or "defeated"
+        console.print(f"{verdict.attack.name:32} {words}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell(console: Console, door: str, rounds: list[Round]) -> bool:

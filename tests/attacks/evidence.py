@@ -38,6 +38,8 @@ _RUNS = frozenset(
         "portal",
     )
 )
+_QUOTES = ("pre", "code")
+_COMMANDS = ("\\href", "\\cssId", "\\style", "\\class", "\\require", "\\unicode", "\\data")
 _LOADS = (
     "src",
     "srcset",
@@ -173,8 +175,10 @@ class _Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.found: list[str] = []
         self.inside = ""
+        self.quoted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.quoted += tag in _QUOTES
         if tag in _RUNS:
             self.found.append(f"<{tag} {sorted(f'{name}={value}' for name, value in attrs)}>")
             self.inside = tag
@@ -195,9 +199,12 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.inside in ("script", "style"):
             self.found.append(f"{self.inside}: {hashlib.sha256(data.encode()).hexdigest()[:12]}")
+        elif not self.quoted:  # MathJax reads what stands there
+            self.found += [f"formula: {command}" for command in _COMMANDS if command in data]
 
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - HTMLParser's name
+    def handle_endtag(self, tag: str) -> None:
         self.inside = ""
+        self.quoted -= tag in _QUOTES
 
 
 def what_runs(page: Path) -> list[str]:

@@ -408,6 +408,8 @@ class StudentDesk(Desk):
         """Keep `value` here and return the reference for it."""
         if isinstance(value, types.ModuleType):
             raise WireError(f"the module {value.__name__} cannot cross: a test has to import it itself")
+        if isinstance(value, _Stays):
+            value = value.value
         number = self.numbers.get(id(value))
         if number is None:
             number = len(self.kept)
@@ -457,7 +459,10 @@ class StudentDesk(Desk):
 
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function or an object."""
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        if isinstance(function, type) and type(result) is function and _is_of_notebook(function):
+            return _Stays(result)
+        return result
 
     def get(self, value: Any, name: str) -> Any:
         """Return an attribute."""
@@ -557,6 +562,20 @@ class StudentDesk(Desk):
                 self.channel.send(_pack_outputs(good, outputs))
             else:
                 self.answer(message, tree, body)
+
+
+class _Stays:
+    """Holds an object that a class of the notebook has made: a list, say, that has to keep its methods."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _is_of_notebook(kind: type) -> bool:
+    """Tell whether a class was written in the notebook, or beside it, and its objects can change."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+    own = kind.__module__ == "__main__" or file.startswith(HOME)
+    return own and issubclass(kind, (list, dict, set, bytearray))
 
 
 class _Tee(io.TextIOBase):
