@@ -63,6 +63,18 @@ SQUARE = "def square(x):\n    return x * x"
             "import numpy as np\nassert f(np.uint8).dtype == 'u1'",
         ),
         ("def f(): return lambda x: x + 1", "assert f()(1) == 2"),
+        (
+            "class Stack(list):\n    def push(self, x): self.append(x)",
+            "s = Stack()\ns.push(3)\nassert len(s) == 1 and s[0] == 3 and list(s) == [3] and s.pop() == 3",
+        ),
+        (
+            "from fractions import Fraction as F",
+            "import fractions\nassert F(1, 3) == fractions.Fraction(1, 3)",
+        ),
+        (
+            "from collections import namedtuple\nPair = namedtuple('Pair', 'low high')\ndef f(): return Pair(1, 2)",
+            "assert f().high == 2 and f() == (1, 2) and Pair(3, 4).low == 3",
+        ),
         ("def f():\n    yield 1\n    yield 2", "assert list(f()) == [1, 2]"),
         (
             "class Point:\n    def __init__(self, x): self.x = x\n    def __add__(self, o): return Point(self.x + o.x)\n"

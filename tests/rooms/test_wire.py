@@ -3,6 +3,8 @@
 import contextlib
 import json
 import struct
+from collections import namedtuple
+from datetime import UTC
 
 import numpy as np
 import pytest
@@ -141,6 +143,57 @@ def test_subclasses_are_flattened_to_plain_data():
 def test_numpys_texts_cross_also_when_they_are_empty(text):
     """An element of an array of texts is such a text."""
     assert same(cross([text]), [text])
+
+
+Point = namedtuple("Point", "x y")  # noqa: PYI024 - so do students
+
+
+@given(
+    st.fractions()
+    | st.decimals()
+    | st.datetimes(timezones=st.none() | st.just(UTC)).map(lambda time: time.replace(fold=0))
+    | st.dates()
+    | st.times().map(lambda time: time.replace(fold=0))
+    | st.timedeltas()
+    | st.builds(Point, keys, keys)
+)
+@settings(max_examples=300, deadline=None)
+def test_numbers_times_and_named_tuples_come_out_as_they_went_in(value):
+    """Fractions, decimal numbers, times and named tuples are plain data, too."""
+    crossed = cross([value])[0]
+    assert repr(crossed) == repr(value)
+    if isinstance(value, Point):
+        assert same(crossed.y, value.y)
+        assert same(tuple(crossed), tuple(value))
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        ["F", 1, 0],
+        ["F", 1, -1],
+        ["F", 1.5, 2],
+        ["F", ["i", "f" * 10_000], 3],
+        ["D", "1e999999999"],
+        ["D", "1" * 2000],
+        ["D", 1],
+        ["T", "date", "no"],
+        ["T", "type", "2020-01-01"],
+        ["E", 10**12, 0, 0],
+        ["E", True, 0, 0],
+        ["N", "Point", ["x"], 1, 2],
+        ["N", "Point", ["x", "x"], 1, 2],
+        ["N", "Point", ["__class__"], 1],
+        ["N", "Point", ["class"], 1],
+        ["N", "x); import os; (", ["x"], 1],
+        ["N", "Point", [["x"]], 1],
+        ["N", "Point", [], []],
+    ],
+)
+def test_lying_numbers_times_and_named_tuples_are_refused(tree):
+    """Their parts are checked before anything is built of them."""
+    with pytest.raises(WireError):
+        unpack_value(tree, b"")
 
 
 def test_arrays_arrive_as_copies_that_can_be_written():

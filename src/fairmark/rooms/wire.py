@@ -15,6 +15,11 @@ tag        stands for                                  rest of the list
 ``n``      numpy scalar                                dtype, offset, length
 ``:``      slice                                       start, stop, step
 ``...``    Ellipsis
+``F``      Fraction                                    numerator, denominator
+``D``      Decimal                                     its text
+``T``      date, time or datetime                      which of them, its text in ISO 8601
+``E``      timedelta                                   days, seconds, microseconds
+``N``      named tuple                                 its name, the names of its fields, the items
 ``r``      an object that stays where it is            number, class name, whether it is callable
 ``f``      a function or class of an installed module  module, qualified name
 ``k``      a call back to the examiner                 number
@@ -26,14 +31,20 @@ allocated. ``r``, ``f`` and ``k`` mean nothing here: whoever decodes says what t
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import keyword
 import math
+import re
 import select
 import struct
 import sys
 import time
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +61,15 @@ _PREFIX = struct.Struct("!4sIQ")
 _MAGIC = b"fmk1"
 _ARRAY_KINDS = "biufcUS"
 _JSON_INT_BITS = 1000
+_MAX_FIELDS = 50
+_MAX_DIGITS = 1_000
+_FRACTION_BITS = 10_000
+_DECIMAL = re.compile(r"-?(\d+(\.\d+)?(E[+-]?\d{1,4})?|Infinity|s?NaN)", re.ASCII)
+_TIMES: dict[str, Any] = {
+    "datetime": dt.datetime,
+    "date": dt.date,
+    "time": dt.time,
+}
 _ITEMS: dict[str, Callable[[list[Any]], Any]] = {"l": list, "t": tuple, "s": set, "z": frozenset}
 
 Refer = Callable[[Any], list[Any]]
@@ -123,7 +143,9 @@ class _Packer:
         if isinstance(value, list):
             return self._items("l", value, depth)
         if isinstance(value, tuple):
-            return self._items("t", value, depth)
+            fields = _fields_of(value)
+            named = ["N", kind.__name__, list(fields)] if fields else ["t"]
+            return named + [self.pack(item, depth + 1) for item in value]
         if isinstance(value, dict):
             return self._items("d", (part for pair in value.items() for part in pair), depth)
         if isinstance(value, set):
@@ -144,7 +166,52 @@ class _Packer:
             return self._items(":", (value.start, value.stop, value.step), depth)
         if value is Ellipsis:
             return ["..."]
-        return self.refer(value)
+        return self._number_or_time(value, depth) or self.refer(value)
+
+    def _number_or_time(self, value: Any, depth: int) -> list[Any] | None:
+        if isinstance(value, Fraction) and _is_short(value.numerator, value.denominator):
+            return self._items("F", (value.numerator, value.denominator), depth)
+        if isinstance(value, Decimal) and len(text := str(value)) <= _MAX_DIGITS and _DECIMAL.fullmatch(text):
+            return ["D", text]
+        if isinstance(value, dt.timedelta):
+            return ["E", value.days, value.seconds, value.microseconds]
+        for name, kind in _TIMES.items():  # a datetime is a date, too: it comes first
+            if isinstance(value, kind):
+                return ["T", name, kind.isoformat(value)]
+        return None
+
+
+def _fields_of(value: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return the names of a named tuple's fields; nothing where it is none that can be built anew."""
+    fields = getattr(type(value), "_fields", ())
+    good = type(fields) is tuple and len(fields) == len(value) and _are_fields(type(value).__name__, fields)
+    return fields if good else ()
+
+
+def _are_fields(name: object, fields: tuple[object, ...] | list[object]) -> bool:
+    names = [name, *fields]
+    return (
+        0 < len(fields) <= _MAX_FIELDS
+        and len(set(map(str, fields))) == len(fields)
+        and all(
+            type(each) is str
+            and len(each) <= 60
+            and each.isascii()
+            and each.isidentifier()
+            and not each.startswith("_")
+            and not keyword.iskeyword(each)
+            for each in names
+        )
+    )
+
+
+def _is_short(*numbers: int) -> bool:
+    return all(number.bit_length() <= _FRACTION_BITS for number in numbers)
+
+
+@lru_cache(maxsize=256)
+def _named_tuple(name: str, fields: tuple[str, ...]) -> Any:
+    return namedtuple(name, fields)  # noqa: PYI024 - its fields are known at run time alone
 
 
 def pack_frame(message: list[Any], value: Any = None, refer: Refer = refuse) -> bytes:
@@ -293,7 +360,35 @@ class _Unpacker:
             return slice(*(self.unpack(item, depth + 1) for item in node[1:]))
         if tag == "...":
             return Ellipsis
+        if tag in "FDTEN":
+            return self._rebuild(tag, node[1:], depth)
         return self.resolve(node)
+
+    def _rebuild(self, tag: str, parts: list[Any], depth: int) -> Any:
+        """Return a fraction, a decimal number, a time or a named tuple."""
+        if tag == "N":
+            _require(len(parts) >= 2 and isinstance(parts[1], list), "not a named tuple")
+            _require(_are_fields(parts[0], parts[1]) and len(parts) == 2 + len(parts[1]), "not a named tuple")
+            return _named_tuple(parts[0], tuple(parts[1]))(
+                *(self.unpack(item, depth + 1) for item in parts[2:])
+            )
+        if tag == "F":
+            numbers = [self.unpack(part, depth + 1) for part in parts]
+            _require(len(numbers) == 2 and all(type(number) is int for number in numbers), "not a fraction")
+            _require(_is_short(*numbers) and numbers[1] > 0, "not a fraction")
+            return Fraction(*numbers)
+        if tag == "D":
+            _require(
+                len(parts) == 1 and isinstance(parts[0], str) and len(parts[0]) <= _MAX_DIGITS, "no number"
+            )
+            _require(_DECIMAL.fullmatch(parts[0]), "not a decimal number")
+            return Decimal(parts[0])
+        if tag == "E":
+            _require(len(parts) == 3 and all(type(part) is int for part in parts), "not a span of time")
+            return dt.timedelta(*parts)
+        _require(len(parts) == 2 and parts[0] in _TIMES and isinstance(parts[1], str), "not a time")
+        _require(len(parts[1]) <= 60, "not a time")
+        return _TIMES[parts[0]].fromisoformat(parts[1])
 
 
 def unpack_head(head: bytes) -> tuple[list[Any], Any]:
