@@ -18,7 +18,7 @@ FLOORS = (
     {"grading", "ledger", "autograded"},
     {"gradebook", "worker", "survey"},
     {"crew", "moves"},
-    {"batch", "release", "personal", "simulation", "doctor", "publishing", "standings"},
+    {"batch", "release", "personal", "simulation", "collecting", "doctor", "publishing", "standings"},
     {"reporting", "regrading"},
     {"demo", "watch"},
     {"cli", "preprocessors", "plugins"},

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 import fairmark
-from fairmark.cli import demo, doctor, export, feedback, grade, release, report, repository, verify
+from fairmark.cli import (
+    collect,
+    demo,
+    doctor,
+    export,
+    feedback,
+    forge,
+    grade,
+    release,
+    report,
+    repository,
+    verify,
+)
 from fairmark.cli.terminal import FAILED, WRONG_USE, complaints
 from fairmark.errors import AuthorError, FairmarkError, UsageError
 from fairmark.startup import skip_slow_imports
@@ -21,7 +33,7 @@ if TYPE_CHECKING:
 
 # In the order in which a course uses them. Each module imports what does the work only when it is asked for:
 # nbgrader takes seconds.
-_COMMANDS = (release, repository, grade, verify, feedback, report, export, demo, doctor)
+_COMMANDS = (release, collect, repository, forge, grade, verify, feedback, report, export, demo, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
+from fairmark.cli.arguments import add_course
 from fairmark.cli.terminal import FAILED, GOOD, complaints, console
 from fairmark.errors import UsageError
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from fairmark.repository.checking import Checked
     from fairmark.repository.records import Student
 
+TOKEN_VARIABLE = "FAIRMARK_FORGE_TOKEN"  # noqa: S105 - the name of a variable
 _MARKS = {"pass": "[green]✓[/]", "fail": "[red]✗[/]", "unknown": "[yellow]?[/]", "na": "·"}
 
 
@@ -46,6 +51,16 @@ def add_command(commands: Commands) -> None:
     check.add_argument("--json", action="store_true", help="print the verdicts as JSON")
     _add_local(check)
     check.set_defaults(act=_check)
+    observe = parts.add_parser("observe", help="look at the whole class's work, and remember what is seen")
+    observe.add_argument("assignment", metavar="ASSIGNMENT")
+    observe.add_argument(
+        "--api",
+        action="store_true",
+        help=f"also ask the forge who opened what, and when (a token in {TOKEN_VARIABLE} is used)",
+    )
+    observe.add_argument("--now", metavar="UNIX_TIME", type=float, help="the time of this look")
+    add_course(observe)
+    observe.set_defaults(act=_observe)
 
 
 def _add_local(command: argparse.ArgumentParser) -> None:
@@ -54,6 +69,35 @@ def _add_local(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="allow paths, bundles and http on this machine as addresses: for practice and offline work",
     )
+
+
+def _observe(options: argparse.Namespace) -> int:
+    from fairmark.course import open_course  # noqa: PLC0415
+    from fairmark.repository.api import ask_forge  # noqa: PLC0415
+    from fairmark.repository.exercise import read_exercise  # noqa: PLC0415
+    from fairmark.repository.observing import observe_class  # noqa: PLC0415
+    from fairmark.repository.rules import count_passed  # noqa: PLC0415
+
+    exercise = read_exercise(open_course(options.course), options.assignment)
+    now = time.time() if options.now is None else options.now
+    ask = partial(ask_forge, token=os.environ.get(TOKEN_VARIABLE, "")) if options.api else None
+    found = observe_class(exercise, now, ask_forge=ask)
+    table = Table()
+    for title in ("student", "pull request", "rules passed", "first seen", "what to look at"):
+        table.add_column(title)
+    for student, checked in found.checked.items():
+        work = checked.evidence.work
+        failed = [
+            each.rule for each in checked.findings if each.verdict == "fail" and each.rule != "pr_merged"
+        ]
+        pull = f"#{work.pull}" if work and work.pull is not None else "none"
+        seen = f"{datetime.fromtimestamp(work.seen_at, UTC):%Y-%m-%d %H:%M}" if work else ""
+        table.add_row(escape(student), pull, str(count_passed(checked.findings)), seen, ", ".join(failed))
+    console.print(table)
+    console.print(f"{found.asked} forks were asked. Ledger: {escape(str(exercise.ledger))}", soft_wrap=True)
+    for remark in found.remarks:
+        complaints.print(f"[yellow]fairmark:[/] {escape(remark)}", highlight=False, soft_wrap=True)
+    return FAILED if found.remarks else GOOD
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -26,7 +26,7 @@ _GIT = re.compile(
     r"/([A-Za-z0-9._-]+/[A-Za-z0-9._-]+?)(\.git)?(/info/refs|/git-upload-pack|/git-receive-pack)"
 )
 _PAGE = re.compile(r"/([A-Za-z0-9._-]+/[A-Za-z0-9._-]+?)(\.git)?(/fork|/pull)?/?")
-_API = re.compile(r"/api/v3/repos/([^/]+/[^/]+)/pulls")
+_API = re.compile(r"/api/v1/repos/([^/]+/[^/]+)/pulls")
 _MOST_BODY = 64 * 2**20
 _STYLE = "body{font:1rem/1.5 sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}code{background:#eee}"
 
@@ -197,9 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
     # --- pages and API -------------------------------------------------------------------------------------
 
     def _serve_api(self, name: str, query: dict[str, list[str]]) -> None:
-        """Answer as GitHub's API does for a list of pull requests, as far as we read it."""
+        """Answer as Gitea's and Forgejo's API does for a list of pull requests, as far as it is read here."""
         pulls = [pull for pull in self.server_.forge.pulls if pull.upstream == name]
-        number, size = int(query.get("page", ["1"])[0]), int(query.get("per_page", ["30"])[0])
+        number, size = int(query.get("page", ["1"])[0]), int(query.get("limit", ["30"])[0])
         shown = pulls[(number - 1) * size : number * size]
         body = json.dumps([_pull_document(pull) for pull in shown]).encode()
         self._say(200, "application/json", body, (("X-RateLimit-Remaining", "50"),))
