@@ -1,13 +1,12 @@
 """The command says what it did, what to do next, and how it went by its exit code."""
 
+import json
 import shutil
 import subprocess
 import sys
 
 import pytest
-from courses import answer, cells, check, make_course, notebook, write
-
-from fairmark import doctor
+from courses import answer, cells, check, make_course, notebook, run_nbgrader, write
 
 
 def fairmark(folder, *arguments):
@@ -107,15 +106,45 @@ def test_doctor_finds_this_machine_fit():
     assert "tried to break out and could not" in words
 
 
-def test_doctors_attempts_do_break_out_where_there_is_no_sandbox(tmp_path):
-    """The trial is no formality: run outside of a room, it reports what it could do."""
-    canary = tmp_path / "canary"
-    canary.write_text("a canary")
-    harmless = [part for part in doctor._BREAK_OUT.split("\nattempt(") if "reads a file" in part]
-    code = doctor._BREAK_OUT.split("\nattempt(")[0] + "\nattempt(" + harmless[0]
-    found = {}
-    exec(code.format(canary=str(canary)), found)
-    assert found["escaped"] == ["reads a file of yours"]
+def test_doctor_names_the_level_that_this_machine_reaches():
+    """Each level is tried by itself, and what grading will use is said."""
+    words = fairmark("/", "doctor")[1]
+    for level in ("bubblewrap", "bubblewrap+landlock", "landlock"):
+        assert f"level {level}" in words
+    assert "Landlock and seccomp" in words or "namespaces of its own" in words
+
+
+def hand_in(course, student="ann"):
+    write(course.submitted(student, "ps1") / "numbers.ipynb", notebook(*cells()))
+
+
+@pytest.mark.parametrize("level", ["landlock", "none"])
+def test_the_level_of_the_sandbox_can_be_chosen_and_stands_in_the_result(course, level):
+    """Only `none` has to be typed, and is warned of loudly."""
+    hand_in(course)
+    code, words = fairmark(course.root, "grade", "ps1", "--sandbox", level, "--workers", "1")
+    assert code == 0, words
+    result = json.loads((course.autograded("ann", "ps1") / "result.json").read_text())
+    assert result["grader"]["sandbox"] == level
+    assert ("WITHOUT A SANDBOX" in words) == (level == "none")
+    assert result["items"][0]["score"] == 4
+
+
+def test_nbgraders_own_command_takes_the_level_from_the_configuration(released):
+    """`c.Fairmark.sandbox` is what `--sandbox` is elsewhere, warning and all."""
+    with (released.root / "nbgrader_config.py").open("a") as config:
+        config.write('\nc.Fairmark.sandbox = "none"\n')
+    hand_in(released)
+    assert "WITHOUT A SANDBOX" in run_nbgrader(released.root, "autograde", "ps1")
+    result = json.loads((released.autograded("ann", "ps1") / "result.json").read_text())
+    assert (result["grader"]["sandbox"], result["items"][0]["score"]) == ("none", 4)
+
+
+def test_a_level_that_there_is_not_is_wrong_use(course):
+    """The message lists the levels."""
+    code, words = fairmark(course.root, "grade", "ps1", "--sandbox", "strong")
+    assert code == 2
+    assert "bubblewrap+landlock" in words
 
 
 def test_the_demo_needs_a_class(course):

@@ -34,7 +34,14 @@ NBGRADER = {
     "demo",
     "plugins",
 }
-IN_THE_STUDENTS_ROOM = {"rooms.shell", "rooms.wire", "rooms.linux", "rooms.zygote", "rooms.watch"}
+IN_THE_STUDENTS_ROOM = {
+    "rooms.shell",
+    "rooms.wire",
+    "rooms.linux",
+    "rooms.zygote",
+    "rooms.watch",
+    "rooms.confined",
+}
 
 
 def modules():

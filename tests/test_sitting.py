@@ -314,6 +314,7 @@ def test_the_students_room_holds_no_test(sitting):
     assert names == [
         "fairmark",
         "fairmark.rooms",
+        "fairmark.rooms.confined",
         "fairmark.rooms.linux",
         "fairmark.rooms.shell",
         "fairmark.rooms.watch",

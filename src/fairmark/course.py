@@ -194,6 +194,12 @@ class Course:
             return url
         return f"sqlite:///{self.root / path}"
 
+    @property
+    def sandbox(self) -> str | None:
+        """The level of the sandbox that was asked for, in ``c.Fairmark.sandbox``; None for the best."""
+        level = self.config.get("Fairmark", {}).get("sandbox")
+        return None if level is None else str(level)
+
     def source(self, assignment: str) -> Path:
         """Return the folder that instructors write an assignment in."""
         return self._folder(self.directory.source_directory, ".", assignment)

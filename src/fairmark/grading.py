@@ -31,6 +31,7 @@ from fairmark.results import (
     SubmissionStamp,
     read_checks,
 )
+from fairmark.rooms.levels import open_zygote
 from fairmark.rooms.limits import tell_limit
 from fairmark.rooms.policy import Limits, Mount, Policy
 from fairmark.rooms.room import Zygote
@@ -88,6 +89,7 @@ class Hall:
         self.course = course
         self.assignment = assignment
         self.secret = course.secret()
+        self.level = ""  # of the sandbox; known when its zygotes were started
         self._zygotes: tuple[Zygote, Zygote] | None = None
 
     def zygotes(self) -> tuple[Zygote, Zygote]:
@@ -100,6 +102,8 @@ class Hall:
         AuthorError
             Where a notebook forbids a package that the room itself needs.
         """
+        if self._zygotes is not None and any(zygote.process.poll() is not None for zygote in self._zygotes):
+            self.close()  # the machine has ended one: the next submission must not pay for it
         if self._zygotes is None:
             limits = _read_limits(self.course)
             secret = (str(self.course.root),)
@@ -112,18 +116,19 @@ class Hall:
                 for package in find_packages(notebook)
                 for module in package.modules
             }
-            student = Zygote(
-                Policy("student", limits, preload=preload, secret=secret, without=tuple(sorted(without)))
+            student = open_zygote(
+                Policy("student", limits, preload=preload, secret=secret, without=tuple(sorted(without))),
+                self.course.sandbox,
             )
             try:
                 self._refuse_needed(student.needed)
-                examiner = Zygote(
-                    Policy("examiner", limits, mounts, preload_tests, (_COURSE_INSIDE,), secret)
-                )
+                policy = Policy("examiner", limits, mounts, preload_tests, (_COURSE_INSIDE,), secret)
+                examiner = Zygote(policy, student.level)
             except BaseException:
                 student.close()
                 raise
             self._zygotes = student, examiner
+            self.level = student.level
         return self._zygotes
 
     def _refuse_needed(self, needed: tuple[str, ...]) -> None:
@@ -611,7 +616,7 @@ def stamp_grader(hall: Hall) -> GraderStamp:
         python=platform.python_version(),
         packages_sha256=_digest_packages(),
         seed=int.from_bytes(hashlib.sha256(hall.secret).digest()[:4]),
-        sandbox="bubblewrap",
+        sandbox=hall.level,
         graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -28,6 +28,7 @@ from fairmark.intake import find_oddities, find_submissions, read_notebook, read
 from fairmark.outputs import clean_html
 from fairmark.publishing import RESULT, Desk, read_result
 from fairmark.results import to_json
+from fairmark.rooms.policy import NONE, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,6 +128,8 @@ class SubmissionExporter(NotebookExporter):
             ensure_assignment(self.course, assignment)
             hall = self._halls[assignment_id] = Hall(self.course, assignment)
             weakref.finalize(self, hall.close)
+            if self.course.sandbox == NONE:
+                self.log.warning(WARNING)
         return self._halls[assignment_id]
 
     def grade(self, student: str, assignment_id: str) -> Graded:

@@ -255,7 +255,11 @@ class SubmissionStamp:
 
 @dataclass(frozen=True, slots=True)
 class GraderStamp:
-    """Who graded: versions, seed and sandbox, so that the grade can be made again."""
+    """Who graded: versions, seed and sandbox, so that the grade can be made again.
+
+    `sandbox` is the level that was reached: ``bubblewrap``, ``bubblewrap+landlock``, ``landlock``, ``none``
+    where student code could have done anything; empty where no code was run.
+    """
 
     version: str
     python: str

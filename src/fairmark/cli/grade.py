@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from fairmark.cli.arguments import add_course, positive
+from fairmark.cli.arguments import add_course, add_sandbox, choose_sandbox, positive
 from fairmark.cli.terminal import (
     FAILED,
     GOOD,
@@ -49,6 +49,7 @@ def add_command(commands: Commands) -> None:
         "--dask", metavar="ADDRESS", default="", help="grade on the Dask cluster with this scheduler"
     )
     add_course(command)
+    add_sandbox(command)
     command.set_defaults(act=_grade)
 
 
@@ -56,6 +57,7 @@ def _grade(options: argparse.Namespace) -> int:
     from fairmark.course import open_course  # noqa: PLC0415
 
     course = open_course(options.course)
+    choose_sandbox(course, options.sandbox)
     if options.watch:
         return _watch(course, options)
     if options.dry_run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fairmark.cli.arguments import add_course
+from fairmark.cli.arguments import add_course, add_sandbox, choose_sandbox
 from fairmark.cli.terminal import GOOD, console, show_release
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def add_command(commands: Commands) -> None:
         help="also make each student's own copy: variants drawn, options shuffled",
     )
     add_course(command)
+    add_sandbox(command)
     command.set_defaults(act=_release)
 
 
@@ -35,6 +36,7 @@ def _release(options: argparse.Namespace) -> int:
 
     course = open_course(options.course)
     students = read_roster(options.per_student) if options.per_student else ()
+    choose_sandbox(course, options.sandbox)
     with console.status(f"Releasing {options.assignment} and proving it …"):
         release = release_assignment(course, options.assignment)
     show_release(course, release)

@@ -21,7 +21,7 @@ _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # nbgrader's default exchange, with everybody's submissions, and settings that may hold a password.
 _SYSTEM_SECRETS = ("/usr/local/share/nbgrader", "/usr/local/etc")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/fonts")
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "HOME": HOME,
     "USER": "student",
     "LOGNAME": "student",
@@ -118,7 +118,7 @@ def _drop_root(bubblewrap: str, mounts: list[Mount]) -> list[str]:
     ]
 
 
-def _refuse_to_show(secrets: tuple[str, ...], mounts: list[Mount]) -> None:
+def refuse_to_show(secrets: tuple[str, ...], mounts: list[Mount]) -> None:
     """Raise where what rooms see of this machine would hold the course."""
     for secret in secrets:
         for seen in (*_SYSTEM, *(mount.host for mount in mounts)):
@@ -129,8 +129,8 @@ def _refuse_to_show(secrets: tuple[str, ...], mounts: list[Mount]) -> None:
                 )
 
 
-def zygote_command(policy: Policy, descriptor: int) -> tuple[list[str], dict[str, str]]:
-    """Return the command and the environment that start the zygote of `policy`.
+def zygote_command(policy: Policy, descriptor: int, *, shared: bool = False) -> list[str]:
+    """Return the command that starts the zygote of `policy`.
 
     Parameters
     ----------
@@ -138,6 +138,8 @@ def zygote_command(policy: Policy, descriptor: int) -> tuple[list[str], dict[str
         What its rooms see.
     descriptor : int
         The inherited socket over which it is controlled.
+    shared : bool
+        Its rooms get no disks of their own: they write to those of the zygote, one after the other.
 
     Raises
     ------
@@ -146,7 +148,7 @@ def zygote_command(policy: Policy, descriptor: int) -> tuple[list[str], dict[str
     """
     bubblewrap = find_bubblewrap()
     mounts = interpreter_mounts()
-    _refuse_to_show(policy.secret, mounts)
+    refuse_to_show(policy.secret, mounts)
     command: list[str] = []
     if os.geteuid() == 0:
         own = Path(bubblewrap).parent
@@ -159,12 +161,22 @@ def zygote_command(policy: Policy, descriptor: int) -> tuple[list[str], dict[str
     command += [
         bubblewrap,
         *("--unshare-all", "--die-with-parent", "--new-session", "--hostname", "room", "--cap-drop", "ALL"),
-        *("--tmpfs", "/tmp"),  # noqa: S108 - before the view: the environment may lie in it
+        # Before the view: the environment may lie in it.
+        *(*(("--size", str(policy.limits.disk)) if shared else ()), "--tmpfs", "/tmp"),  # noqa: S108
         *_view(mounts),
         *("--dev", "/dev", "--proc", "/proc", "--dir", HOME, "--chdir", "/"),
+        *(_disks(policy) if shared else ()),
         # Rooms share these: nobody may leave anything there.
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         *("--", sys.executable, "-sP", "-m", "fairmark.rooms.zygote", str(descriptor)),
     ]
-    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-    return command, {**_ENVIRONMENT, "PATH": path}
+    return command
+
+
+def _disks(policy: Policy) -> list[str]:
+    """Return the arguments that make disks of limited size where rooms write, beside ``/tmp``."""
+    limits = policy.limits
+    return [
+        *("--size", str(limits.disk), "--tmpfs", HOME),
+        *("--size", str(limits.shared_memory), "--tmpfs", "/dev/shm"),  # noqa: S108
+    ]

@@ -62,6 +62,7 @@ def tell_stop(reason: str, limits: Limits) -> str:
         "output": f"stopped because it gave a test more than {_mib(MAX_ANSWER)}",
         "protocol": "stopped because it disturbed the connection to the grader",
         "disk": f"the Python process ended when its disk was full, which holds {_mib(limits.disk)}",
+        "files": f"the Python process ended when it had made more than {limits.files} files and folders",
         "shared_memory": "the Python process ended when the shared memory (/dev/shm) was full, which holds "
         f"{_mib(limits.shared_memory)}",
     }

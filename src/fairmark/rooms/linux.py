@@ -1,4 +1,4 @@
-"""The Linux calls that a room needs and Python does not have: namespaces, mounts, capabilities, seccomp."""
+"""The Linux calls that rooms need and Python lacks: namespaces, mounts, capabilities, seccomp, Landlock."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import struct
+from dataclasses import dataclass
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -21,6 +22,8 @@ MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
@@ -65,10 +68,11 @@ _FORBIDDEN = {
 }
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
-_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 1  # EPERM
+_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+_REFUSE = _ERRNO | 1  # EPERM
 _X32 = 0x40000000
-_NUMBER_OFFSET, _ARCH_OFFSET = 0, 4
+_NUMBER_OFFSET, _ARCH_OFFSET, _ARGUMENT_OFFSET = 0, 4, 16
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -97,9 +101,22 @@ def end_with_parent(signal: int) -> None:
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal), 0, 0, 0), "prctl PDEATHSIG")
 
 
-def drop_privileges() -> None:
-    """Give up every capability, now and after any exec, for good."""
-    for capability in range(64):
+def adopt_orphans() -> None:
+    """Become the parent of every process below whose own parent ends."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0), "prctl CHILD_SUBREAPER")
+
+
+def be_observable() -> None:
+    """Let processes of the same user see what this one uses, although it has changed its user."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, ctypes.c_ulong(1), 0, 0, 0), "prctl DUMPABLE")
+
+
+def drop_privileges(*, bounding: bool = True) -> None:
+    """Give up every capability, now and after any exec, for good.
+
+    `bounding` empties the bounding set, too, which takes a capability: a user's own process has none to lose.
+    """
+    for capability in range(64 if bounding else 0):
         if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
             if ctypes.get_errno() == _EINVAL:  # the kernel knows no further capability
                 break
@@ -131,7 +148,132 @@ def forbid_calls() -> None:
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _REFUSE),
     ]
+    _add_filter(steps)
+
+
+def _add_filter(steps: list[tuple[int, int, int, int]]) -> None:
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
     program = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code))
     result = _libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), program, 0, 0)
     _checked(result, "prctl SECCOMP")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A call that is refused: always, or for some values of one argument.
+
+    Parameters
+    ----------
+    numbers : tuple of int
+        The call's, on x86_64 and aarch64; -1 where there is none.
+    argument : int
+        Which argument decides (the lower 32 bits of it); -1 for a call that is always refused.
+    values : tuple of int
+        For which it is refused; with `inverted`, for all others; with `bits`, where any of the bits is set.
+    error : int
+        What the call returns; 0 makes it do nothing and say that all is well.
+    """
+
+    numbers: tuple[int, int]
+    argument: int = -1
+    values: tuple[int, ...] = ()
+    inverted: bool = False
+    bits: bool = False
+    error: int = 1
+
+
+def knows_machine() -> bool:
+    """Tell whether calls can be refused on this kind of processor."""
+    return platform.machine() in _AUDIT_ARCH
+
+
+def refuse_calls(rules: list[Rule]) -> None:
+    """Refuse calls, beside those of `forbid_calls`, for good."""
+    column = list(_AUDIT_ARCH).index(platform.machine())
+    steps: list[tuple[int, int, int, int]] = [(_LOAD, 0, 0, _NUMBER_OFFSET)]
+    for rule in rules:
+        number = rule.numbers[column]
+        if number >= 0:
+            refusal = (_RETURN, 0, 0, _ERRNO | rule.error)
+            body = [refusal] if rule.argument < 0 else _test_argument(rule, refusal)
+            steps += [(_JUMP_EQUAL, 0, len(body), number), *body]
+    _add_filter([*steps, (_RETURN, 0, 0, _ALLOW)])
+
+
+def _test_argument(rule: Rule, refusal: tuple[int, int, int, int]) -> list[tuple[int, int, int, int]]:
+    """Return the steps that refuse or allow a call by one of its arguments."""
+    jump = _JUMP_BITS if rule.bits else _JUMP_EQUAL
+    allowance = (_RETURN, 0, 0, _ALLOW)
+    met, unmet = (allowance, refusal) if rule.inverted else (refusal, allowance)
+    tests = [
+        (jump, len(rule.values) - place, 0, value & 0xFFFFFFFF) for place, value in enumerate(rule.values)
+    ]
+    return [(_LOAD, 0, 0, _ARGUMENT_OFFSET + 8 * rule.argument), *tests, unmet, met]
+
+
+# --- Landlock ----------------------------------------------------------------------------------------------
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_RULE_PATH_BENEATH = 1
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_MAKE_CHAR, _MAKE_BLOCK = 1 << 6, 1 << 11
+_TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
+_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
+# The rights over files that each version of Landlock knows; later ones know as many as the fifth.
+_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
+_NETWORK_VERSION, LANDLOCK_SIGNALS = 4, 6
+
+
+def landlock_version() -> int:
+    """Return which version of Landlock the kernel has; 0 where it has none, or does not use it."""
+    return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))))
+
+
+def confine(readable: list[str], writable: list[str]) -> None:
+    """Give up every file but these, all TCP, and signals to other processes than one's own, for good.
+
+    Parameters
+    ----------
+    readable : list of str
+        Folders and files that may be read and executed; a folder with a slash at its end may only be listed.
+    writable : list of str
+        Folders in which everything is allowed, and devices.
+
+    Raises
+    ------
+    OSError
+        Where the kernel has no Landlock.
+    """
+    version = landlock_version()
+    if not version:
+        raise OSError(0, "the kernel has no Landlock")
+    rights = _RIGHTS[min(version, max(_RIGHTS))]
+    network = 3 if version >= _NETWORK_VERSION else 0
+    scopes = 3 if version >= LANDLOCK_SIGNALS else 0
+    # A kernel takes a longer record than it knows where the rest of it is zero.
+    attributes = struct.pack("=QQQ", rights, network, scopes)
+    ruleset = _libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
+    _checked(min(ruleset, 0), "landlock_create_ruleset")
+    try:
+        for path in readable:
+            _allow(ruleset, path, rights & (_READ_DIR if path.endswith("/") else 13))
+        for path in writable:
+            _allow(ruleset, path, rights & ~(_MAKE_CHAR | _MAKE_BLOCK | _IOCTL_DEV))
+        result = _libc.syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
+        _checked(result, "landlock_restrict_self")
+    finally:
+        os.close(ruleset)
+
+
+def _allow(ruleset: int, path: str, rights: int) -> None:
+    descriptor = os.open(path, os.O_PATH)
+    try:
+        if not os.path.isdir(f"/proc/self/fd/{descriptor}"):  # noqa: PTH112 - one of hundreds
+            rights &= _OF_FILES
+        rule = struct.pack("=Qi", rights, descriptor)
+        result = _libc.syscall(
+            _ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0)
+        )
+        _checked(result, f"landlock_add_rule {path}")
+    finally:
+        os.close(descriptor)

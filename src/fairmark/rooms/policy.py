@@ -6,6 +6,17 @@ from dataclasses import dataclass, field
 
 MIB = 2**20
 
+# How far rooms are kept from the machine, best first. Each is tried by breaking out before it is used.
+FULL = "bubblewrap"  # bubblewrap outside, namespaces of its own for each room
+SHARED = "bubblewrap+landlock"  # bubblewrap outside, Landlock and seccomp for each room
+ALONE = "landlock"  # Landlock and seccomp for each room
+NONE = "none"  # nothing; only where somebody has asked for it
+WARNING = (
+    "STUDENT CODE RUNS WITHOUT A SANDBOX. It can read, change and delete whatever you can, the gradebook and "
+    "the solutions included, and it can give itself any marks. The result says so."
+)
+LEVELS = (FULL, SHARED, ALONE)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,8 +16,9 @@ from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
 from fairmark.errors import RoomLost, SandboxError
-from fairmark.rooms.bubblewrap import interpreter_mounts, zygote_command
+from fairmark.rooms.launch import launch
 from fairmark.rooms.limits import Evidence, limit_of, tell_stop
+from fairmark.rooms.policy import FULL
 from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class Zygote:
     ----------
     policy : Policy
         What its rooms see and may use.
+    level : str
+        How far they are kept from the machine: one of `fairmark.rooms.policy.LEVELS`, or ``none``.
 
     Raises
     ------
@@ -44,15 +48,22 @@ class Zygote:
         Where it does not start; the message holds what it said.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, level: str = FULL) -> None:
         self.policy = policy
+        self.level = level
         self.numbers = itertools.count(1)
         self.said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self.control, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command, environment = zygote_command(policy, inside.fileno())
+        try:
+            start = launch(policy, level, inside.fileno())
+        except BaseException:
+            for each in (self.said, self.control, inside):
+                each.close()
+            raise
+        self.folder = start.folder
         self.process = subprocess.Popen(  # noqa: S603 - the command is ours
-            command,
-            env=environment,
+            start.command,
+            env=start.environment,
             pass_fds=(inside.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=self.said,
@@ -64,9 +75,12 @@ class Zygote:
             "role": policy.role,
             "limits": asdict(policy.limits),
             "preload": policy.preload,
-            "path": policy.path,
+            "path": start.path,
             "without": policy.without,
-            "seen": [mount.inside for mount in (*interpreter_mounts(), *policy.mounts)],
+            "seen": start.seen,
+            "level": level,
+            "user": start.user,
+            "own_user": bool(start.user),
         }
         try:
             self.control.send(json.dumps(setup).encode())
@@ -179,6 +193,8 @@ class Zygote:
             self.process.kill()
             self.process.wait()
         self.said.close()
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Zygote:
         return self
@@ -248,7 +264,7 @@ class Room:
     def _lost(self) -> RoomLost:
         """End the room and return why it was lost."""
         ended = self.end(lost=True)
-        if ended["reason"] in ("memory", "cpu"):
+        if ended["reason"] in ("memory", "cpu", "disk", "shared_memory", "files"):
             return self.loss(str(ended["reason"]))
         # A process that touches shared memory which is not there ends without an exception.
         full = Evidence.read(ended).full

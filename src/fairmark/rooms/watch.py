@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _SOCKET_BUFFER = 2 * 212_992  # what Linux lets a process ask for by default
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -23,22 +28,25 @@ class Use:
     tasks: int = 0
 
 
-def measure(inits: set[int]) -> dict[int, Use]:
-    """Return what is used below each of the processes `inits`."""
-    stats: dict[int, list[str]] = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                stats[int(entry.name)] = Path(entry.path, "stat").read_text().rpartition(")")[2].split()
-    parents = {pid: int(fields[1]) for pid, fields in stats.items() if len(fields) > 17}
+def measure(tops: set[int]) -> dict[int, Use]:
+    """Return what is used at and below each of the processes `tops`."""
+    stats = _read_stats()
     used: dict[int, Use] = {}
-    for pid in parents:
-        above = pid
-        while above and above not in inits:
-            above = parents.get(above, 0)
-        if above:
-            _add(used.setdefault(above, Use()), pid, stats[pid])
+    for pid, top in _sort_below(tops, stats).items():
+        _add(used.setdefault(top, Use()), pid, stats[pid])
     return used
+
+
+def _sort_below(tops: set[int], stats: dict[int, list[str]]) -> dict[int, int]:
+    """Return the processes at and below `tops`, each with the one of these that it is below."""
+    found: dict[int, int] = {}
+    for pid in stats:
+        above = pid
+        while above in stats and above not in tops:
+            above = int(stats[above][1])
+        if above in tops:
+            found[pid] = above
+    return found
 
 
 def _add(use: Use, pid: int, fields: list[str]) -> None:
@@ -81,13 +89,15 @@ def _buffer_size(pid: int) -> int:
     return sockets * _SOCKET_BUFFER
 
 
-def look_at_disks(disks: dict[str, str]) -> tuple[int, set[str]]:
+def look_at_disks(disks: dict[str, str], files: int) -> tuple[int, set[str]]:
     """Return the bytes on a room's private disks, and which limits are used up.
 
     Parameters
     ----------
     disks : dict of str to str
         Mount points, each with the limit that it stands for: ``disk`` or ``shared_memory``.
+    files : int
+        How many files each may hold.
     """
     used = 0
     full: set[str] = set()
@@ -99,17 +109,95 @@ def look_at_disks(disks: dict[str, str]) -> tuple[int, set[str]]:
         used += (status.f_blocks - status.f_bfree) * status.f_frsize
         if status.f_bfree <= _FULL * status.f_blocks:
             full.add(limit)
-        if status.f_ffree <= _FULL * status.f_files:
+        if status.f_files - status.f_ffree >= (1 - _FULL) * files:
             full.add("files")
     return used, full
 
 
-def largest_file(folders: dict[str, str]) -> int:
+def _walk(folder: str) -> Iterator[os.stat_result | None]:
+    """Yield the status of everything below a folder, however deep; None for a folder that cannot be read."""
+    waiting = [folder]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:
+            yield None
+            continue
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                yield entry.stat(follow_symlinks=False)
+
+
+def largest_file(folders: Iterable[str]) -> int:
     """Return the bytes of the largest file below `folders`."""
-    largest = 0
-    for folder in folders:
-        for place, _, names in os.walk(folder):
-            for name in names:
+    found = (status for folder in folders for status in _walk(folder) if status is not None)
+    return max((status.st_size for status in found if stat.S_ISREG(status.st_mode)), default=0)
+
+
+def add_up_folders(folders: dict[str, str], limits: dict[str, int], top: int) -> tuple[int, set[str]]:
+    """Return the bytes in folders that have no limit of their own, and which limits they pass.
+
+    What a process below `top` still holds open counts, although its name may be gone. Where something is
+    closed, or too deep to be reached, nobody knows how much it is: that is too much.
+    """
+    used = 0
+    passed: set[str] = set()
+    for folder, limit in folders.items():
+        size = number = 0
+        for status in _walk(folder):
+            number += 1
+            if status is None:
+                passed.add("files")
+            elif status.st_uid == os.geteuid():
+                size += 512 * status.st_blocks
+        if size > limits[limit]:
+            passed.add(limit)
+        if number > limits["files"]:
+            passed.add("files")
+        used += size
+    hidden = _hidden_size(top)
+    if hidden > limits["disk"]:
+        passed.add("disk")
+    return used + hidden, passed
+
+
+def _hidden_size(top: int) -> int:
+    """Return the bytes of files without a name that processes below `top` hold open."""
+    found: dict[tuple[int, int], int] = {}
+    for pid in _sort_below({top}, _read_stats()):
+        with contextlib.suppress(OSError):
+            for entry in Path(f"/proc/{pid}/fd").iterdir():
                 with contextlib.suppress(OSError):
-                    largest = max(largest, os.lstat(os.path.join(place, name)).st_size)  # noqa: PTH118 - there may be thousands
-    return largest
+                    status = entry.stat()
+                    if stat.S_ISREG(status.st_mode) and not status.st_nlink:
+                        found[status.st_dev, status.st_ino] = 512 * status.st_blocks
+    return sum(found.values())
+
+
+def below(pid: int) -> list[int]:
+    """Return the processes below `pid`."""
+    return [each for each in _sort_below({pid}, _read_stats()) if each != pid]
+
+
+def count_tasks(user: int) -> int:
+    """Return how many processes and threads of a user there are."""
+    number = 0
+    for pid, fields in _read_stats().items():
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}").stat().st_uid == user:
+                number += int(fields[17])
+    return number
+
+
+def _read_stats() -> dict[int, list[str]]:
+    """Return the fields of each process's ``stat``, from its state on."""
+    stats: dict[int, list[str]] = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = Path(entry.path, "stat").read_text().rpartition(")")[2].split()
+                if len(fields) > 17:
+                    stats[int(entry.name)] = fields
+    return stats

@@ -23,13 +23,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fairmark.rooms import linux, shell, watch
+from fairmark.rooms import confined, linux, shell, watch
 
-_HOME = "/home/student"
+_HOME = os.environ.get("HOME", "/home/student")
+_TEMPORARY = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - the room's private one
 _WATCH_SECONDS = 0.1
 _PATIENCE_SECONDS = 0.5
 # The room's private disks, and the limit that each stands for.
-_DISKS = {"/tmp": "disk", "/dev/shm": "shared_memory", _HOME: "disk"}  # noqa: S108
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108
+_DISKS = {_TEMPORARY: "disk", _SHARED_MEMORY: "shared_memory", _HOME: "disk"}
+_FULL = "bubblewrap"  # the level with namespaces of its own for each room
+_WALK_SECONDS = 1.0
 _NAMESPACES = (
     linux.CLONE_NEWUSER
     | linux.CLONE_NEWNS
@@ -47,7 +51,11 @@ class _Room:
     keeper: int  # the process that entered the namespaces; ends when the room has ended
     init: int  # the room's process number 1; killing it ends everything inside
     last_words: int  # a pipe on which the keeper tells what was full when the room ended
+    top: int  # every process of the room is below this one
+    root: str  # in front of the paths of its disks
     reason: str = ""
+    stored: int = 0  # on folders that have no size of their own
+    walked: float = 0.0
     most: watch.Use = field(default_factory=watch.Use)  # since the last look
     full: set[str] = field(default_factory=set)
 
@@ -58,7 +66,7 @@ class _Room:
 
     def disks(self) -> dict[str, str]:
         """Return where its disks can be looked at."""
-        return {f"/proc/{self.init}/root{folder}": limit for folder, limit in _DISKS.items()}
+        return {f"{self.root}{folder}": limit for folder, limit in _DISKS.items()}
 
     def printed(self) -> int:
         """Return the bytes that C code and child processes have written to its outputs."""
@@ -86,19 +94,23 @@ def _map_user() -> None:
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
+def _lay_over(folder: str, options: str, seen: list[str]) -> None:
+    """Mount an empty disk over a folder; what of `seen` lies in there stays."""
+    kept = [path for path in seen if Path(path).is_relative_to(folder)]
+    descriptors = [os.open(path, os.O_PATH) for path in kept]
+    linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
+    for path, descriptor in zip(kept, descriptors, strict=True):
+        Path(path).mkdir(parents=True)
+        linux.mount(f"/proc/self/fd/{descriptor}", path, "", linux.MS_BIND | linux.MS_REC)
+        os.close(descriptor)
+
+
 def _furnish(limits: dict[str, Any], seen: list[str]) -> None:
     """Give the room its private disks, its own process table, and no way to get more."""
-    flags = linux.MS_NOSUID | linux.MS_NODEV
     linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
     for folder, limit in _DISKS.items():
-        size = f"size={limits[limit]},nr_inodes={limits['files']},mode=0700"
-        covered = [path for path in seen if Path(path).is_relative_to(folder)]
-        descriptors = [os.open(path, os.O_PATH) for path in covered]
-        linux.mount("tmpfs", folder, "tmpfs", flags, size)
-        for path, descriptor in zip(covered, descriptors, strict=True):
-            Path(path).mkdir(parents=True)
-            linux.mount(f"/proc/self/fd/{descriptor}", path, "", linux.MS_BIND | linux.MS_REC)
-    linux.mount("proc", "/proc", "proc", flags | linux.MS_NOEXEC)
+        _lay_over(folder, f"size={limits[limit]},nr_inodes={limits['files']},mode=0700", seen)
+    linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     socket.sethostname("room")
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
 
@@ -113,14 +125,14 @@ def _cover(paths: list[str]) -> None:
             linux.mount("/dev/null", path, "", linux.MS_BIND)
 
 
-def _limit(limits: dict[str, Any]) -> None:
+def _limit(limits: dict[str, Any], running: int) -> None:
     seconds = int(limits["cpu_seconds"]) + 5
     for name, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_FSIZE, limits["file_size"]),
         (resource.RLIMIT_NOFILE, limits["open_files"]),
-        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_NPROC, limits["processes"] + running),
         # Address space, not memory: twice the room's memory, so that a single huge allocation is a
         # MemoryError in the student's cell. The sum over processes is watched by the zygote.
         (resource.RLIMIT_AS, 2 * limits["memory"] + 2**31),
@@ -162,20 +174,27 @@ def _exit_as(status: int) -> None:
 
 
 def _live(setup: dict[str, Any], descriptor: int) -> None:
-    """Be the room: process 1 and, below it, the shell. Never returns."""
-    limits = setup["limits"]
-    _cover(setup["covered"])
-    _furnish(limits, setup["seen"])
+    """Be the room: its first process and, below it, the shell. Never returns."""
+    full = setup["level"] == _FULL
+    if full:
+        _furnish(setup["limits"], setup["seen"])
+        _cover(setup["covered"])
+    else:
+        os.setpgid(0, 0)
     os.chdir(_HOME)
     own = _close_all_but(descriptor)
-    _limit(limits)
-    linux.drop_privileges()
-    linux.forbid_calls()
+    _limit(setup["limits"], setup["running"])
+    linux.drop_privileges(bounding=full)
+    if setup["level"] != "none":
+        linux.forbid_calls()
+        if not full:
+            confined.lock(setup, list(_DISKS), setup["guarded"])
     child = os.fork()
     if child:
         os.close(own)
         _exit_as(_be_init(child))
-    os.setsid()
+    if full:
+        os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     shell.serve(socket.socket(fileno=own), setup)
     os._exit(0)
@@ -187,7 +206,12 @@ def _open_room(setup: dict[str, Any], descriptor: int, report: int, last_words: 
     try:
         linux.end_with_parent(signal.SIGKILL)
         os.setsid()
-        _map_user()
+        full = setup["level"] == _FULL
+        if full:
+            _map_user()
+        else:
+            linux.adopt_orphans()
+            setup["guarded"] = [1, os.getpid(), -os.getpid(), os.getppid(), -os.getpgid(os.getppid())]
         init = os.fork()
         if init == 0:
             try:
@@ -199,8 +223,18 @@ def _open_room(setup: dict[str, Any], descriptor: int, report: int, last_words: 
         os.close(descriptor)
         os.write(report, f"init {init}\n".encode())
         os.close(report)
-        _, status = os.waitpid(init, 0)
-        os.write(last_words, json.dumps(sorted(watch.look_at_disks(_DISKS)[1])).encode())
+        ended = 0
+        while ended != init:
+            ended, status = os.wait()
+        if full:
+            os.write(
+                last_words,
+                json.dumps(sorted(watch.look_at_disks(_DISKS, setup["limits"]["files"])[1])).encode(),
+            )
+        else:
+            confined.end_all(init)
+            for folder in _DISKS:
+                confined.empty(folder)
         _exit_as(status)
     except BaseException:  # noqa: BLE001
         with contextlib.suppress(OSError):
@@ -270,6 +304,9 @@ class Zygote:
             self.answer(self._close(number, patience=_PATIENCE_SECONDS if order["setup"].get("lost") else 0))
 
     def _open(self, number: int, setup: dict[str, Any], descriptor: int) -> dict[str, Any]:
+        if self.rooms and self.setup["level"] != _FULL:
+            return {"room": number, "error": "at this level of the sandbox one room at a time can be open"}
+        setup["running"] = 0 if self.setup["level"] == _FULL else watch.count_tasks(os.getuid())
         reading, writing = os.pipe()
         last_words, last_writing = os.pipe()
         keeper = os.fork()
@@ -289,7 +326,14 @@ class Zygote:
             os.waitpid(keeper, 0)
             os.close(last_words)
             return {"room": number, "error": told.decode(errors="replace")}
-        self.rooms[number] = _Room(keeper, int(init[1]), last_words)
+        full = self.setup["level"] == _FULL
+        self.rooms[number] = _Room(
+            keeper,
+            int(init[1]),
+            last_words,
+            top=int(init[1]) if full else keeper,
+            root=f"/proc/{init[1].decode()}/root" if full else "",
+        )
         return {"room": number}
 
     def _close(self, number: int, patience: float = 0) -> dict[str, Any]:
@@ -317,18 +361,33 @@ class Zygote:
     def _watch(self) -> None:
         """Note what rooms use; end those that use more memory or processor time than they may."""
         limits = self.setup["limits"]
-        uses = watch.measure({room.init for room in self.rooms.values()})
+        uses = watch.measure({room.top for room in self.rooms.values()})
         for room in self.rooms.values():
-            use = uses.get(room.init)
+            use = uses.get(room.top)
             if use is None:
                 continue
             room.note(use)
-            stored, full = watch.look_at_disks(room.disks())
-            room.full |= full
+            stored = self._look_at_disks(room)
             if use.memory + stored + room.printed() > limits["memory"]:
                 room.end("memory")
             elif use.cpu > limits["cpu_seconds"]:
                 room.end("cpu")
+
+    def _look_at_disks(self, room: _Room) -> int:
+        """Return the bytes that lie on a room's disks, in memory; end it where folders hold too much."""
+        limits, level = self.setup["limits"], self.setup["level"]
+        if level.startswith(_FULL):
+            stored, full = watch.look_at_disks(room.disks(), limits["files"])
+            room.full |= full
+            if level != _FULL and "files" in full:  # the disks of all rooms together hold more than one may
+                room.end("files")
+            return stored
+        if time.monotonic() - room.walked >= _WALK_SECONDS:
+            room.stored, full = watch.add_up_folders(room.disks(), limits, room.top)
+            room.walked = time.monotonic()
+            for limit in sorted(full):
+                room.end(limit)
+        return room.stored
 
     def _look(self, number: int) -> dict[str, Any]:
         """Tell what was seen of a room since the last look."""
@@ -347,11 +406,38 @@ class Zygote:
         return told
 
 
+def _leave_root(user: int, seen: list[str]) -> None:
+    """Go on as an unprivileged user, who can still read what rooms have to see.
+
+    A home folder is often closed to others; the interpreter in there is laid open in a view of our own.
+    """
+    closed = sorted(
+        {str(folder) for path in seen for folder in Path(path).parents if not folder.stat().st_mode & 1},
+        key=len,
+    )
+    if closed:
+        linux.unshare(linux.CLONE_NEWNS)
+        linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
+        while closed:
+            _lay_over(closed[0], "mode=0755", seen)
+            closed = [folder for folder in closed if not Path(folder).is_relative_to(closed[0])]
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+    linux.be_observable()
+    linux.end_with_parent(signal.SIGKILL)
+
+
 def main() -> None:
     """Start from the command line that `bubblewrap.zygote_command` makes."""
+    linux.end_with_parent(signal.SIGKILL)
     ctypes.CDLL(None)  # loaded before the first fork
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to handle
     zygote = Zygote(socket.socket(fileno=int(sys.argv[1])))
+    if zygote.setup["user"]:
+        _leave_root(zygote.setup["user"], zygote.setup["seen"])
+    if zygote.setup["level"] in ("landlock", "none") and not zygote.setup["user"]:
+        del _DISKS[_SHARED_MEMORY]  # it is shared with everything else that its user runs
     zygote.prepare()
     zygote.run()
 
