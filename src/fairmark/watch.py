@@ -92,7 +92,10 @@ class Watch:
             self._end(at_once=True)
 
     def _grade(self) -> None:
+        typed = self.course.sandbox
         self.course = open_course(self.course.root)
+        if typed is not None:
+            self.course.config.Fairmark.sandbox = typed
         found = survey_assignment(self.course, self.assignment_id)
         if not found.todo:
             return
