@@ -28,6 +28,7 @@ _FACTS = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/pro
 # nbgrader's default exchange, with everybody's submissions, and settings that may hold a password.
 _SECRETS = ("/usr/local/share/nbgrader", "/usr/local/etc")
 _END_SECONDS = 5.0
+_ATTEMPTS = 5
 
 
 # The numbers of calls on x86_64 and aarch64.
@@ -113,6 +114,21 @@ def _without(paths: list[str], covered: list[str]) -> Iterator[str]:
             continue
         yield f"{path}/"
         yield from _without([entry.path for entry in os.scandir(path)], inside)
+
+
+def clear(group: int, folders: list[str]) -> None:
+    """End every process of a room, and empty its folders; what comes in between is tried again."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            end_all(group)
+            for folder in folders:
+                empty(folder)
+        except OSError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def end_all(group: int) -> None:

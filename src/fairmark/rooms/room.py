@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 60.0
 _OPEN_SECONDS = 20.0
-_CLOSE_SECONDS = 10.0
+_CLOSE_SECONDS = 30.0
 _INTERRUPT_SECONDS = 2.0
 _BUS_ERROR = 128 + signal.SIGBUS
 
@@ -101,16 +101,20 @@ class Zygote:
         self.said.seek(0)
         return self.said.read(8000).decode(errors="replace").strip()
 
-    def _hear(self, seconds: float) -> dict[str, Any]:
-        self.control.settimeout(seconds)
-        try:
-            data = self.control.recv(2**16)
-        except TimeoutError:
-            raise SandboxError(f"the sandbox did not answer within {seconds:.0f} s") from None
-        if not data:
-            raise SandboxError(f"the sandbox ended (exit status {self.process.poll()}): {self._words()}")
-        answer: dict[str, Any] = json.loads(data)
-        return answer
+    def _hear(self, seconds: float, number: int | None = None) -> dict[str, Any]:
+        """Return the next answer; with a room's `number` the next one that is about this room."""
+        until = time.monotonic() + seconds
+        while True:
+            self.control.settimeout(max(until - time.monotonic(), 0.001))
+            try:
+                data = self.control.recv(2**16)
+            except TimeoutError:
+                raise SandboxError(f"the sandbox did not answer within {seconds:.0f} s") from None
+            if not data:
+                raise SandboxError(f"the sandbox ended (exit status {self.process.poll()}): {self._words()}")
+            answer: dict[str, Any] = json.loads(data)
+            if number is None or answer.get("room") == number:
+                return answer
 
     def _order(self, order: str, number: int, setup: dict[str, Any], *descriptors: int) -> None:
         message = json.dumps({"order": order, "room": number, "setup": setup}).encode()
@@ -147,7 +151,7 @@ class Zygote:
                 "covered": [path for package in without for path in package.paths],
             }
             self._order("open", number, setup, inside.fileno())
-        answer = self._hear(_OPEN_SECONDS)
+        answer = self._hear(_OPEN_SECONDS, number)
         if "error" in answer:
             outside.close()
             raise SandboxError(f"a room could not be furnished:\n{answer['error']}")
@@ -177,12 +181,16 @@ class Zygote:
     def look_at_room(self, number: int) -> Evidence:
         """Return what was seen of a room since the last look."""
         self._order("look", number, {})
-        return Evidence.read(self._hear(_CLOSE_SECONDS))
+        return Evidence.read(self._hear(_CLOSE_SECONDS, number))
 
     def close_room(self, number: int, *, lost: bool = False) -> dict[str, Any]:
         """End a room and everything in it; return why and how it ended."""
         self._order("close", number, {"lost": lost})
-        return self._hear(_CLOSE_SECONDS)
+        try:
+            return self._hear(_CLOSE_SECONDS, number)
+        except SandboxError:
+            self.process.kill()  # everything in it ends with it, and the next submission gets another
+            raise
 
     def close(self) -> None:
         """End the zygote and all of its rooms."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _SOCKET_BUFFER = 2 * 212_992  # what Linux lets a process ask for by default
 _TICKS = os.sysconf("SC_CLK_TCK")
+_DEEP = 1000  # characters of a path: looking at something deeper takes a time that grows with its square
 _FULL = 0.02  # a disk is full when less than this part of it is free
 
 
@@ -118,8 +119,12 @@ def _walk(folder: str) -> Iterator[os.stat_result | None]:
     """Yield the status of everything below a folder, however deep; None for a folder that cannot be read."""
     waiting = [folder]
     while waiting:
+        place = waiting.pop()
+        if len(place) > _DEEP:
+            yield None
+            continue
         try:
-            entries = list(os.scandir(waiting.pop()))
+            entries = list(os.scandir(place))
         except OSError:
             yield None
             continue
@@ -148,6 +153,8 @@ def add_up_folders(folders: dict[str, str], limits: dict[str, int], top: int) ->
         size = number = 0
         for status in _walk(folder):
             number += 1
+            if number > limits["files"]:
+                break
             if status is None:
                 passed.add("files")
             elif status.st_uid == os.geteuid():

@@ -232,13 +232,12 @@ def _open_room(setup: dict[str, Any], descriptor: int, report: int, last_words: 
                 json.dumps(sorted(watch.look_at_disks(_DISKS, setup["limits"]["files"])[1])).encode(),
             )
         else:
-            confined.end_all(init)
-            for folder in _DISKS:
-                confined.empty(folder)
+            confined.clear(init, list(_DISKS))
         _exit_as(status)
     except BaseException:  # noqa: BLE001
-        with contextlib.suppress(OSError):
-            os.write(report, traceback.format_exc().encode()[-4000:])
+        for channel in (report, 2):  # told to whom opens the room, later to whom reads what zygotes say
+            with contextlib.suppress(OSError):
+                os.write(channel, traceback.format_exc().encode()[-4000:])
     os._exit(71)
 
 
