@@ -178,6 +178,7 @@ def test_without_a_sandbox_nothing_is_graded(tmp_path, monkeypatch):
         raise SandboxError("no sandbox")
 
     monkeypatch.setattr("fairmark.rooms.bubblewrap.find_bubblewrap", missing)
+    monkeypatch.setattr("fairmark.rooms.linux.landlock_version", lambda: 0)
     with pytest.raises(SandboxError):
         grade_assignment(made, "ps1", workers=1)
     assert not (made.root / "autograded").exists()
