@@ -17,7 +17,7 @@ def test_killed_at_random_moments_grading_loses_and_doubles_nothing(tmp_path):
     course, expected = crashes.make_class(tmp_path, 6)
     log = io.StringIO()
     seed = int(time.time())
-    faults = crashes.repeat(course, expected, 4, seed, log)
+    faults = crashes.repeat(course, expected, 3, seed, log)
     assert faults == 0, f"seed {seed}\n{log.getvalue()}"
 
 
@@ -37,17 +37,16 @@ def grade(*more):
     return done
 
 def fill(left):
-    with (place / "filler").open("wb") as file:
+    with (place / "filler").open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(2000))
-                file.flush()
         except OSError:
             pass
     os.truncate(place / "filler", max(0, (place / "filler").stat().st_size - left))
 
 assert grade("--student", "student000").returncode == 0
-for left in (0, 10_000, 60_000, 90_000, 130_000):
+for left in (0, 60_000, 110_000):
     fill(left)
     done = grade("--force")
     (place / "filler").unlink()

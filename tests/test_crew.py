@@ -1,15 +1,14 @@
 """Whoever grades, wherever, and whoever is killed meanwhile: everybody gets the same marks, once."""
 
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from courses import hand_in, make_course
+from crashes import processes_below
 
 from fairmark.batch import grade_assignment
 from fairmark.errors import UsageError
@@ -38,25 +37,9 @@ def marks(course):
     return {score.student: score.score for score in read_scores(course, "ps1")}
 
 
-def below(pid):
-    """Return the processes below one, with their command lines."""
-    found, parents = {}, {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, IndexError):
-            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    for child in parents:
-        above = child
-        while above in parents and above != pid:
-            above = parents[above]
-        if above == pid and child != pid:
-            with contextlib.suppress(OSError):
-                found[child] = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    return found
-
-
 def kill_one(mark):
     """Kill a process of ours whose command line holds `mark`, where there is one at this moment."""
-    for pid, line in below(os.getpid()).items():
+    for pid, line in processes_below(os.getpid()).items():
         if mark in line:
             os.kill(pid, signal.SIGKILL)
             return [pid]
@@ -161,7 +144,7 @@ def test_a_cluster_grades_although_one_of_its_workers_is_killed(course, cluster)
     assert marks(course) == EXPECTED
     stamps = {result.submission.student: result.fingerprint for result in batch.results}
     assert all(stamps.values())
-    left = [line for line in below(workers[1].pid).values() if "fairmark.rooms.zygote" in line]
+    left = [line for line in processes_below(workers[1].pid).values() if "fairmark.rooms.zygote" in line]
     assert left == []
     again = grade_assignment(course, "ps1", ("ann", "bob"), workers=1, force=True)
     items = {item.id: item.score for result in again.results for item in result.items}

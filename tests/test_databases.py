@@ -1,5 +1,6 @@
 """Several graders and people write into one gradebook at once, on SQLite and on PostgreSQL: nothing is lost."""
 
+import contextlib
 import os
 import pwd
 import random
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from courses import hand_in, make_course
+from crashes import processes_below
 from nbgrader.api import Gradebook
 
 from fairmark import gradebook
@@ -56,15 +58,17 @@ class Server:
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l", log, "-o", options, "start")
 
     def kill(self):
-        """End the server as a crash of the machine would."""
+        """End the server and all of its processes, as a crash of the machine would."""
         pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
-        while (
-            Path(f"/proc/{pid}").exists()
-            and "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]
-        ):
+        for each in (pid, *processes_below(pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        end = time.monotonic() + 5
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
             time.sleep(0.02)
-        time.sleep(0.3)  # its children notice
+        # Where nobody collects dead processes, the number stays taken, and the server would wait for itself.
+        for name in ("data/postmaster.pid", ".s.PGSQL.5432.lock"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def url(self, database):
         self.run("createdb", "-h", str(self.folder), "-U", "grader", database)
