@@ -140,6 +140,77 @@ def one_image_three_thresholds() -> Panel:
     return _row(_grey(image, 0, 255), *masks)
 
 
+# --- restoring ------------------------------------------------------------------------------------------
+
+
+def _coin() -> Panel:
+    """Return a part of a photo of coins, as floats."""
+    return data.coins()[10:126, 25:141].astype(float)
+
+
+def four_faults() -> Panel:
+    """Show one image with four faults: outliers, Gaussian noise, uneven light, a blur."""
+    image = _coin()
+    rng = np.random.default_rng(21)
+    luck = rng.random(image.shape)
+    outliers = np.where(luck < 0.03, 0, np.where(luck > 0.97, 255, image))
+    slope = image * np.linspace(0.25, 1.5, image.shape[1])
+    faults = (
+        image + rng.normal(0, 30, image.shape),
+        slope,
+        outliers,
+        gaussian(image, 3, preserve_range=True),
+    )
+    return _row(*(_grey(fault, 0, 255) for fault in (image, *faults)))
+
+
+def five_results() -> Panel:
+    """Show one image and what five filters make of it."""
+    image = _coin()
+    blurred = [ndimage.gaussian_filter(image, sigma) for sigma in (2, 6)]
+    results = (
+        ndimage.white_tophat(image, size=9),
+        ndimage.gaussian_filter(image, 3),
+        ndimage.generic_gradient_magnitude(image, ndimage.sobel),
+        blurred[0] - blurred[1],
+        ndimage.maximum_filter(image, 9),
+    )
+    return _row(_grey(image, 0, 255), *(_grey(result, *np.percentile(result, (1, 99))) for result in results))
+
+
+def three_repairs() -> Panel:
+    """Show an image with salt and pepper, and three filters that are meant to help."""
+    image = _coin()
+    luck = np.random.default_rng(5).random(image.shape)
+    speckled = np.where(luck < 0.05, 0, np.where(luck > 0.95, 255, image))
+    repairs = (
+        ndimage.uniform_filter(speckled, 3),
+        ndimage.minimum_filter(speckled, 3),
+        ndimage.median_filter(speckled, 3),
+    )
+    return _row(*(_grey(part, 0, 255) for part in (speckled, *repairs)))
+
+
+def two_borders() -> Panel:
+    """Show one bright image after the same blur with two borders."""
+    image = 120 + 0.5 * _coin()
+    blurred = [ndimage.gaussian_filter(image, 5, mode=mode) for mode in ("constant", "reflect")]
+    return _row(*(_grey(part, 0, 255) for part in (image, *blurred)))
+
+
+def spots_of_two_sizes() -> Panel:
+    """Show small and large spots on a slope, and two differences of Gaussians."""
+    rows, columns = np.mgrid[:120, :120]
+    image = 0.5 * columns
+    for row, column, size in ((25, 25, 2), (60, 40, 8), (30, 85, 8), (95, 20, 2), (90, 75, 2), (100, 100, 8)):
+        image = image + 100 * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * size**2))
+    differences = [
+        ndimage.gaussian_filter(image, low) - ndimage.gaussian_filter(image, high)
+        for low, high in ((6, 12), (1.5, 3))
+    ]
+    return _row(_grey(image), *(_grey(np.clip(part, 0, None)) for part in differences))
+
+
 PICTURES: dict[str, Callable[[], Panel]] = {
     "images/pictures/one_image_four_versions.png": one_image_four_versions,
     "images/pictures/three_contrasts.png": three_contrasts,
@@ -147,6 +218,11 @@ PICTURES: dict[str, Callable[[], Panel]] = {
     "images/pictures/stripes_made_smaller.png": stripes_and_every_third_pixel,
     "segmentation/pictures/one_image_three_masks.png": three_masks,
     "segmentation/pictures/three_more_masks.png": one_image_three_thresholds,
+    "filters/pictures/one_image_four_faults.png": four_faults,
+    "filters/pictures/one_image_five_results.png": five_results,
+    "filters/pictures/one_image_three_repairs.png": three_repairs,
+    "filters/pictures/one_image_two_borders.png": two_borders,
+    "filters/pictures/spots_of_two_sizes.png": spots_of_two_sizes,
 }
 
 

@@ -31,6 +31,7 @@ TASKS = {
         "intensities": 2,
         "brightness": 2,
     },
+    "restoring": {"outliers": 2, "flat_field": 2, "background": 2, "spots": 2},
 }
 NAMES = [(module, name) for module, names in TASKS.items() for name in names]
 each_task = pytest.mark.parametrize(("module", "name"), NAMES)
@@ -179,8 +180,15 @@ def _mutants(function):
         yield ast.unparse(changed), space[function.__name__]
 
 
-# one pixel that is exactly as bright as Otsu's threshold may be on either side of it
-SAME = (">= threshold_otsu(", ">= _otsu(", ">= filters.threshold_otsu(")
+# one pixel that is exactly as bright as a threshold may be on either side of it
+SAME = (
+    ">= threshold_otsu(",
+    ">= _otsu(",
+    ">= filters.threshold_otsu(",
+    "difference >= limit",
+    "sigma * 2) >= limit",
+    "low - high >= limit",
+)
 
 
 def _survivors(module, name):
