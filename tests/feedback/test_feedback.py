@@ -205,6 +205,12 @@ def test_limits_that_were_hit_are_told():
     assert "ran for too long" in html
 
 
+def test_what_was_stopped_in_another_notebook_is_told_there():
+    """A page speaks of its own notebook."""
+    assert "ran for too long" not in page(CODE, status="timeout")
+    assert "ran for too long" in page(replace(CODE, limit="cell_time"), status="timeout")
+
+
 def test_git_and_environment_verdicts_say_what_to_do():
     """Failed, unknown and passed rules, each with its next step."""
     checks = (

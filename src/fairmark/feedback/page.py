@@ -55,6 +55,7 @@ def make_page(sheet: Sheet) -> str:
     """
     result = sheet.result
     page = ""
+    stops = tuple(_find_stops(sheet.cells))
     for room in _ROOMS:
         cards = make_cards(sheet, room)
         page = _template().render(
@@ -64,9 +65,9 @@ def make_page(sheet: Sheet) -> str:
             graded=_tell_time(result.grader.graded_at),
             total=_add_up(cards, sheet.marks),
             cards=cards,
-            state=_STATES.get(result.status, ""),
+            state=_tell_state(sheet, stops),
             notes=[markup.printable(markup.shorten(note, 500)) for note in result.notes[:_MAX_NOTES]],
-            stops=tuple(_find_stops(sheet.cells)),
+            stops=stops,
             style=_style(),
         )
         if len(page.encode()) < MAX_PAGE:
@@ -85,6 +86,17 @@ def _add_up(cards: Iterable[Card], marks: NotebookMarks | None) -> Total:
         waiting=sum(card.verdict == "waits" for card in told),
         penalty=penalty,
     )
+
+
+def _tell_state(sheet: Sheet, stops: tuple[tuple[str, str], ...]) -> str:
+    """Return what happened to the submission, where it happened in this notebook and not in another one."""
+    items = [item for item in sheet.result.items if item.notebook == sheet.notebook]
+    status = sheet.result.status
+    here = {
+        "ungradable": True,
+        "error": any(item.status == "error" for item in items),
+    }.get(status, bool(stops) or any(item.limit for item in items))
+    return _STATES.get(status, "") if here else ""
 
 
 def _find_stops(cells: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
