@@ -9,6 +9,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib import metadata, resources
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +21,7 @@ from fairmark.plainyaml import YamlError, load_plain
 from fairmark.repository.rules import tell_message_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fairmark.quality.snapshot import Blob, Commit, Snapshot
 
@@ -337,7 +338,7 @@ def _imports(snapshot: Snapshot) -> dict[str, set[str]]:
     """Return the modules that the code imports from elsewhere, with the names they may be installed by."""
     code = [blob.path for blob in snapshot.blobs if blob.path.endswith(".py")]
     own = {PurePosixPath(part).stem for path in code for part in path.split("/")}
-    installed = metadata.packages_distributions()
+    installed = _distributions()
     found: dict[str, set[str]] = {}
     for blob in snapshot.blobs:
         for name in _imports_of(blob):
@@ -345,6 +346,12 @@ def _imports(snapshot: Snapshot) -> dict[str, set[str]]:
                 ways = {name, _INSTALLED_AS.get(name, name), *installed.get(name, ())}
                 found[name] = {str(canonicalize_name(way)) for way in ways}
     return found
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Return by module what it is installed by here; asking every package takes half a second."""
+    return metadata.packages_distributions()
 
 
 def _imports_of(blob: Blob) -> Iterator[str]:
