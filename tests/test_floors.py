@@ -20,7 +20,7 @@ FLOORS = (
     {"crew", "moves"},
     {"batch", "release", "personal", "simulation", "collecting", "doctor", "publishing", "standings"},
     {"reporting", "regrading"},
-    {"demo", "watch"},
+    {"demo", "watch", "pipelines"},
     {"cli", "preprocessors", "plugins"},
 )
 NBGRADER = {
@@ -33,6 +33,7 @@ NBGRADER = {
     "release",
     "demo",
     "plugins",
+    "pipelines.visible",
 }
 IN_THE_STUDENTS_ROOM = {
     "rooms.shell",

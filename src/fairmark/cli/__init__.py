@@ -12,6 +12,7 @@ from rich.markup import escape
 
 import fairmark
 from fairmark.cli import (
+    ci,
     collect,
     demo,
     doctor,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 # In the order in which a course uses them. Each module imports what does the work only when it is asked for:
 # nbgrader takes seconds.
-_COMMANDS = (release, collect, repository, forge, grade, verify, feedback, report, export, demo, doctor)
+_COMMANDS = (release, collect, repository, forge, grade, verify, feedback, report, export, ci, demo, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

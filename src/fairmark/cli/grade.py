@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,9 @@ def add_command(commands: Commands) -> None:
 
 def _grade(options: argparse.Namespace) -> int:
     from fairmark.course import open_course  # noqa: PLC0415
+    from fairmark.pipelines.guard import refuse_unsafe_pipeline  # noqa: PLC0415
 
+    refuse_unsafe_pipeline(os.environ)
     course = open_course(options.course)
     choose_sandbox(course, options.sandbox)
     if options.watch:
