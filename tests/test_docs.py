@@ -66,7 +66,7 @@ def test_every_fairmark_command_runs(command, graded, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["release", "grade", "verify", "feedback", "report", "export", "demo", "doctor"]
+    "command", ["release", "grade", "verify", "feedback", "report", "export", "ci", "demo", "doctor"]
 )
 def test_every_command_is_in_the_readme(command, capsys):
     """And each tells about itself."""

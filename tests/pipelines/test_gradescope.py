@@ -86,10 +86,9 @@ def test_the_zip_holds_what_is_needed_and_no_students_work(archive):
     assert archive.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["numbers.ipynb", "my work.ipynb", "folder/numbers (1).ipynb"])
-def test_a_hand_in_is_graded_end_to_end(autograder, name):
+def test_a_hand_in_is_graded_end_to_end(autograder):
     """The only notebook is graded whatever it is called, and Gradescope finds its results."""
-    hand_in(autograder, name)
+    hand_in(autograder, "folder/numbers (1).ipynb")
     done = run(autograder)
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads((autograder / "results" / "results.json").read_text())
