@@ -39,6 +39,7 @@ _PAGES = frozenset(
     ]
 )
 _LONGEST = 500
+_MOST_SEGMENTS = 20
 
 Transport = Literal["https", "http", "file", "bundle"]
 
@@ -104,7 +105,8 @@ def read_address(text: str, hosts: tuple[str, ...] = PUBLIC_HOSTS, *, local: boo
         words = next(group for group in wrapped.groups() if group is not None).strip()
     if words.startswith("-"):
         raise AddressError("an address does not begin with a dash")
-    if words.startswith(("/", "./", "../", "~/", "file:")):
+    is_path = words.startswith(("/", "./", "../", "~/", "file:"))
+    if is_path or (local and "://" not in words and Path(words).exists()):
         return _read_path(words, local=local)
     if re.match(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)", words, re.IGNORECASE):
         return _read_loopback(words, hosts, local=local)
@@ -118,7 +120,7 @@ def _read_path(words: str, *, local: bool) -> Address:
     place = Path(path).expanduser().absolute()
     if place.is_file():
         return Address(str(place), "bundle", name=place.name)
-    return Address(f"file://{place}", "file", name=place.name)
+    return Address(f"file://{str(place).replace('%', '%25')}", "file", name=place.name)
 
 
 def _read_loopback(words: str, hosts: tuple[str, ...], *, local: bool) -> Address:
@@ -127,7 +129,7 @@ def _read_loopback(words: str, hosts: tuple[str, ...], *, local: bool) -> Addres
     place = f"{host}:{port}" if port else host
     if not local and place not in hosts:
         raise AddressError("this address leads to one's own computer; give the address on the server")
-    segments = _read_segments(parts.path, least=1)
+    segments = _check_segments([part for part in parts.path.split("/") if part], 1)
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}{f':{port}' if port else ''}/{'/'.join(segments)}"
     owner = "/".join(segments[:-1])
@@ -174,12 +176,16 @@ def _read_segments(path: str, *, least: int) -> tuple[str, ...]:
     """Return the checked parts of a path, without what a forge's pages add to it."""
     segments = [part for part in path.split("/") if part]
     for place, part in enumerate(segments):
-        if place >= max(least, 1) and part in _PAGES:
+        if place >= least and part in _PAGES:
             segments = segments[:place]
             break
+    return _check_segments(segments, least)
+
+
+def _check_segments(segments: list[str], least: int) -> tuple[str, ...]:
     if len(segments) < least:
         raise AddressError("the address has to name the owner and the repository")
-    if len(segments) > 8:
+    if len(segments) > _MOST_SEGMENTS:
         raise AddressError("the address has too many parts")
     for part in segments:
         if not _SEGMENT.fullmatch(part) or part in (".git", ".", ".."):

@@ -227,7 +227,7 @@ class Scene:
         """
         history = self.history
         core = self.core(head)
-        if core.base != head or head == history.line[-1]:
+        if core.base != head or head not in history.line[:-1]:
             return core
         author = history.commits[head].author.email.casefold()
         known = [student for student in self.roster if is_named(student, history.commits[head].author)]

@@ -77,8 +77,10 @@ def _write_settings(course: Course, assignment: str, upstream: str, due: float) 
 
 
 def _write_roster(course: Course, forks: Mapping[str, str]) -> None:
-    lines = ["id,name,email,login,fork"]
+    path = course.root / ROSTER_FILE
+    lines = path.read_text().splitlines() if path.exists() else ["id,name,email,login,fork"]
+    lines = [line for line in lines if line.partition(",")[0] not in forks]
     for name, fork in forks.items():
         student = practising_student(name)
         lines.append(f"{student.id},{student.name},{student.emails[0]},{student.login},{fork}")
-    (course.root / ROSTER_FILE).write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n")

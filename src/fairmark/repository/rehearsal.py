@@ -220,7 +220,10 @@ def begin_play(forge: Forge, original: Path, task: Task, states: Mapping[str, st
     UsageError
         Where a state is not known.
     """
-    upstream = found_upstream(forge, original, ORIGINAL, at - 10 * _DAY)
+    known = ORIGINAL in forge.repositories()
+    upstream = (
+        forge.repository(ORIGINAL) if known else found_upstream(forge, original, ORIGINAL, at - 10 * _DAY)
+    )
     stages = {}
     for number, (name, state) in enumerate(states.items()):
         if state not in ACTS:
