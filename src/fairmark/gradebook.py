@@ -460,7 +460,8 @@ def _try_for_a_while(course: Course, act: Callable[[], None]) -> None:
 
 def _may_pass(error: BaseException | None) -> bool:
     """Tell whether trying again may help: a lock, a lost connection, a row that another grader just added."""
-    busy = isinstance(error, OperationalError) and "no such" not in str(error)
+    lasting = ("no such", "disk", "readonly")  # no table, a full disk, a file that may not be written
+    busy = isinstance(error, OperationalError) and not any(word in str(error) for word in lasting)
     return busy or isinstance(error, (InterfaceError, InternalError, IntegrityError, api.InvalidEntry))
 
 
