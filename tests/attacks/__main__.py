@@ -38,7 +38,7 @@ def main() -> int:
         console.print(f"There is no attack named {' '.join(options.which)}.")
         return 2
     with tempfile.TemporaryDirectory(prefix="fairmark-stage-") as folder:
-        stage = Stage(Path(folder), seconds=15 if options.honest else 3)
+        stage = Stage(Path(folder), seconds=15 if options.honest else 5)
         good = True
         for door in options.door or DOORS[:2]:
             size = options.together or (1 if door == "stock" else len(paths))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.attacks.cases import Attack
 
 _OURS = ("autograded", "feedback", "gradebook.db", ".fairmark")
+_OF_TESTS = ("HIDDEN", "TRUSTED")
 _HASHED = 2**26  # larger files are told apart by their size alone: some are sparse, and a terabyte long
 _RUNS = frozenset(
     (
@@ -136,7 +137,7 @@ def find_leaks(root: Path, student: str, canaries: Mapping[str, str]) -> list[st
         found += [
             f"{kind} in {path.relative_to(root)}"
             for kind, word in canaries.items()
-            if any(word in text for text, of_test in parts if not (of_test and kind == "HIDDEN"))
+            if any(word in text for text, of_test in parts if not (of_test and kind in _OF_TESTS))
         ]
     for path in _files(root / "feedback" / student / "ps1"):
         text = path.read_bytes().decode("utf-8", "replace")
@@ -234,13 +235,14 @@ def judge(attack: Attack, root: Path, marks: Marks | None, *, ours: bool) -> lis
         fairmark graded: then result documents are read as well.
     """
     reasons = []
+    by_hand = ("why", "draw") if ours else ("why", "draw", "colours")
     if marks is None:
         # Stock nbgrader gives up on some hand-ins; no marks are then what an attack on marks deserves.
         return ["there is no mark at all"] if ours else []
     for cell, most in marks.most.items():
         wanted = attack.wanted(cell, most)
         given = marks.given[cell]
-        if wanted is not None and abs(given - wanted) > 1e-9 and cell not in ("why", "draw"):
+        if wanted is not None and abs(given - wanted) > 1e-9 and cell not in by_hand:
             reasons.append(f"{cell}: {given:g} of {most:g} points, not {wanted:g}")
         if cell in marks.manual:
             reasons.append(f"{cell}: marked by hand with {marks.manual[cell]:g}")

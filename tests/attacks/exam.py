@@ -182,7 +182,7 @@ def make_canaries() -> dict[str, str]:
     return {kind: f"canary-{kind.lower()}-{token}" for kind in KINDS}
 
 
-def make_exam(root: Path, canaries: dict[str, str], *, seconds: int = 3) -> Course:
+def make_exam(root: Path, canaries: dict[str, str], *, seconds: int = 5) -> Course:
     """Write and release the course.
 
     Parameters

@@ -66,7 +66,7 @@ class Round:
 class Stage:
     """A released course that copies are made of: making it costs more than grading it."""
 
-    def __init__(self, folder: Path, *, seconds: int = 3) -> None:
+    def __init__(self, folder: Path, *, seconds: int = 5) -> None:
         self.folder = folder
         self.canaries = make_canaries()
         make_exam(folder / "exam", self.canaries, seconds=seconds)
