@@ -83,3 +83,21 @@ def test_what_was_seen_is_enough_when_the_forge_is_gone(course):
     finally:
         away.rename(forge)
     assert batch.results[0].score == 37
+
+
+def test_nobody_is_late_because_nobody_looked(course):
+    """Without any look before the work was due, a person decides whether it was in time."""
+    ledger = read_exercise(course, NAME).ledger
+    kept = ledger.with_suffix(".kept")
+    ledger.rename(kept)
+    for stamp in course.root.glob(".fairmark/mirror.git/fairmark-upstream.json"):
+        stamp.unlink()
+    try:
+        batch = grade_assignment(course, NAME, ("yara",), workers=1)
+    finally:
+        kept.replace(ledger)
+    (item,) = [item for item in batch.results[0].items if item.kind == "git"]
+    assert item.needs_review
+    assert [check.title for check in item.checks if check.status == "error"] == [
+        "The work was there in time."
+    ]
