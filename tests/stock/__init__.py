@@ -1,0 +1,1 @@
+"""nbgrader's own tests, in courses that have fairmark switched on."""
