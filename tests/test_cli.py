@@ -104,6 +104,8 @@ def test_doctor_finds_this_machine_fit():
     code, words = fairmark("/", "doctor")
     assert code == 0, words
     assert "tried to break out and could not" in words
+    assert "memory of a room" in words
+    assert "ten times a second" in words
 
 
 def test_doctor_names_the_level_that_this_machine_reaches():

@@ -84,20 +84,25 @@ def _examine_programs() -> Iterator[Finding]:
 
 def _examine_sandbox() -> Iterator[Finding]:
     """Try to break out of each level of the sandbox; the best one that holds is what grading will use."""
-    reached = ""
+    reached, fenced = "", False
     for level in LEVELS:
         started = time.monotonic()
         try:
-            with open_zygote(Policy("student"), level):
+            with open_zygote(Policy("student"), level) as zygote:
                 seconds = time.monotonic() - started
         except (FairmarkError, OSError) as error:
             yield Finding(
                 f"level {level}", good=False, found=explain(error), remedy=REMEDIES[level], needed=False
             )
         else:
-            reached = reached or level
+            if not reached:
+                reached, fenced = level, zygote.fenced
             words = f"tried to break out and could not ({seconds:.1f} s)"
             yield Finding(f"level {level}", good=True, found=words)
     found = f"{reached}: {tell(reached)}" if reached else "no level holds"
     remedy = "Do not grade on this machine. Take one of the remedies above, another machine, or a container."
     yield Finding("sandbox", good=bool(reached), found=found, remedy=remedy)
+    watcher = "a watcher that adds it up ten times a second"
+    found = f"a cgroup for each room, and {watcher}" if fenced else f"{watcher}; no cgroup can be had"
+    if reached:
+        yield Finding("memory of a room", good=True, found=found)

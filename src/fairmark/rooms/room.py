@@ -16,6 +16,7 @@ from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
 from fairmark.errors import RoomLost, SandboxError
+from fairmark.rooms.cgroup import Fence, find_ground
 from fairmark.rooms.launch import launch
 from fairmark.rooms.limits import Evidence, limit_of, tell_stop
 from fairmark.rooms.policy import FULL
@@ -52,6 +53,9 @@ class Zygote:
         self.policy = policy
         self.level = level
         self.numbers = itertools.count(1)
+        self.ground = find_ground()
+        self.fences: dict[int, Fence] = {}  # of the open rooms that have one
+        self.fenced = False  # whether the last room that was opened has one
         self.said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         self.control, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -144,17 +148,21 @@ class Zygote:
         """
         number = next(self.numbers)
         outside, inside = socket.socketpair()
-        with inside:
+        with inside, contextlib.ExitStack() as opened:
             setup = {
                 "seed": seed,
                 "without": [module for package in without for module in package.modules],
                 "covered": [path for package in without for path in package.paths],
             }
-            self._order("open", number, setup, inside.fileno())
+            self._order("open", number, setup, inside.fileno(), *self._fence(number, opened))
         answer = self._hear(_OPEN_SECONDS, number)
         if "error" in answer:
             outside.close()
+            self._tear_down(number)
             raise SandboxError(f"a room could not be furnished:\n{answer['error']}")
+        self.fenced = number in self.fences and self.fences[number].holds()
+        if not self.fenced:
+            self._tear_down(number)  # it could not get in: the watcher has to do
         room = Room(self, number, Channel(outside))
         try:
             room.send(pack_frame(["files"], files), time.monotonic() + _OPEN_SECONDS)
@@ -168,6 +176,26 @@ class Zygote:
             room.close()
             raise SandboxError(f"a room could not be set up:\n{message[-1]}")
         return room
+
+    def _fence(self, number: int, opened: contextlib.ExitStack) -> tuple[int, ...]:
+        """Make the cgroup of a room, where that can be had; return what its first process enters it by."""
+        fence = self.ground.enclose(self.policy.limits.memory) if self.ground else None
+        if fence is None:
+            return ()
+        try:
+            gate = fence.open_gate()
+        except OSError:
+            fence.remove()
+            return ()
+        for descriptor in gate:
+            opened.callback(os.close, descriptor)
+        self.fences[number] = fence
+        return gate
+
+    def _tear_down(self, number: int) -> None:
+        fence = self.fences.pop(number, None)
+        if fence is not None:
+            fence.remove()
 
     def _tail(self) -> str:
         self.said.seek(0, os.SEEK_END)
@@ -191,6 +219,8 @@ class Zygote:
         except SandboxError:
             self.process.kill()  # everything in it ends with it, and the next submission gets another
             raise
+        finally:
+            self._tear_down(number)
 
     def close(self) -> None:
         """End the zygote and all of its rooms."""
@@ -200,6 +230,8 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        for number in list(self.fences):
+            self._tear_down(number)
         self.said.close()
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -90,6 +90,22 @@ def _buffer_size(pid: int) -> int:
     return sockets * _SOCKET_BUFFER
 
 
+def ran_out(events: int | None) -> bool:
+    """Tell whether the kernel has ended a process because its cgroup was full.
+
+    `events` is the open file that counts this (``memory.events``, ``memory.oom_control``); None where the
+    room has no cgroup. Version 2 tells, too, whether it was this cgroup that was full, or the whole machine.
+    """
+    if events is None:
+        return False
+    try:
+        words = os.pread(events, 4096, 0).decode().split()
+    except OSError:
+        return False
+    counts = dict(zip(words[::2], words[1::2], strict=False))
+    return counts.get("oom_kill", "0") != "0" and counts.get("oom") != "0"
+
+
 def look_at_disks(disks: dict[str, str], files: int) -> tuple[int, set[str]]:
     """Return the bytes on a room's private disks, and which limits are used up.
 

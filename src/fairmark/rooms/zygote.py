@@ -1,7 +1,8 @@
 """Runs inside bubblewrap: imports what rooms need once, then forks a locked-down room for each notebook.
 
 The zygote never runs a student's code. It takes orders over one socket (JSON in packets): ``open`` (with the
-room's own socket), ``interrupt`` and ``close``; and it watches how much memory the open rooms use.
+room's own socket and, where there is one, the way into its cgroup), ``interrupt``, ``look`` and ``close``;
+and it watches how much memory the open rooms use.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class _Room:
     last_words: int  # a pipe on which the keeper tells what was full when the room ended
     top: int  # every process of the room is below this one
     root: str  # in front of the paths of its disks
+    events: int | None = None  # counts what the kernel has ended in its cgroup for want of memory
     reason: str = ""
     stored: int = 0  # on folders that have no size of their own
     walked: float = 0.0
@@ -200,7 +202,16 @@ def _live(setup: dict[str, Any], descriptor: int) -> None:
     os._exit(0)
 
 
-def _open_room(setup: dict[str, Any], descriptor: int, report: int, last_words: int) -> None:
+def _enter(gate: int | None) -> None:
+    """Go into the room's cgroup; the grader looks whether it worked."""
+    if gate is not None:
+        with contextlib.suppress(OSError):
+            os.write(gate, b"0")
+
+
+def _open_room(
+    setup: dict[str, Any], descriptor: int, report: int, last_words: int, gate: int | None
+) -> None:
     """Enter the namespaces and start process 1 in them. Never returns."""
     status = 1
     try:
@@ -216,6 +227,7 @@ def _open_room(setup: dict[str, Any], descriptor: int, report: int, last_words: 
         if init == 0:
             try:
                 linux.end_with_parent(signal.SIGKILL)
+                _enter(gate)
                 _live(setup, descriptor)
             except BaseException:  # noqa: BLE001 - the fork must never get back into the zygote's loop
                 os.write(report, traceback.format_exc().encode()[-4000:])
@@ -280,7 +292,7 @@ class Zygote:
         watched = time.monotonic()
         while True:
             if poll.poll(_WATCH_SECONDS * 1000 if self.rooms else None):
-                data, descriptors, *_ = socket.recv_fds(self.control, 2**16, 1)
+                data, descriptors, *_ = socket.recv_fds(self.control, 2**16, 3)
                 if not data:
                     break
                 self._obey(json.loads(data), descriptors)
@@ -293,7 +305,7 @@ class Zygote:
     def _obey(self, order: dict[str, Any], descriptors: list[int]) -> None:
         number = order["room"]
         if order["order"] == "open":
-            self.answer(self._open(number, order["setup"], descriptors[0]))
+            self.answer(self._open(number, order["setup"], *descriptors))
         elif order["order"] == "interrupt" and number in self.rooms:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.rooms[number].init, signal.SIGINT)
@@ -302,8 +314,18 @@ class Zygote:
         elif order["order"] == "close":
             self.answer(self._close(number, patience=_PATIENCE_SECONDS if order["setup"].get("lost") else 0))
 
-    def _open(self, number: int, setup: dict[str, Any], descriptor: int) -> dict[str, Any]:
+    def _open(
+        self,
+        number: int,
+        setup: dict[str, Any],
+        descriptor: int,
+        gate: int | None = None,
+        events: int | None = None,
+    ) -> dict[str, Any]:
         if self.rooms and self.setup["level"] != _FULL:
+            for each in (descriptor, gate, events):
+                if each is not None:
+                    os.close(each)
             return {"room": number, "error": "at this level of the sandbox one room at a time can be open"}
         setup["running"] = 0 if self.setup["level"] == _FULL else watch.count_tasks(os.getuid())
         reading, writing = os.pipe()
@@ -312,10 +334,12 @@ class Zygote:
         if keeper == 0:
             os.close(reading)
             self.control.close()
-            _open_room({**self.setup, **setup}, descriptor, writing, last_writing)
+            _open_room({**self.setup, **setup}, descriptor, writing, last_writing, gate)
         os.close(writing)
         os.close(last_writing)
         os.close(descriptor)
+        if gate is not None:
+            os.close(gate)
         told = b""
         while part := os.read(reading, 4096):  # both sides close it when the room is furnished
             told += part
@@ -324,6 +348,8 @@ class Zygote:
         if init is None or b"Traceback" in told:
             os.waitpid(keeper, 0)
             os.close(last_words)
+            if events is not None:
+                os.close(events)
             return {"room": number, "error": told.decode(errors="replace")}
         full = self.setup["level"] == _FULL
         self.rooms[number] = _Room(
@@ -332,6 +358,7 @@ class Zygote:
             last_words,
             top=int(init[1]) if full else keeper,
             root=f"/proc/{init[1].decode()}/root" if full else "",
+            events=events,
         )
         return {"room": number}
 
@@ -350,6 +377,10 @@ class Zygote:
             _, status = os.waitpid(room.keeper, 0)
         full = json.loads(os.read(room.last_words, 4096) or b"[]")
         os.close(room.last_words)
+        if watch.ran_out(room.events):
+            room.reason = "memory"
+        if room.events is not None:
+            os.close(room.events)
         return {
             "room": number,
             "reason": room.reason or ("ended" if ended[0] else "closed"),
@@ -367,7 +398,7 @@ class Zygote:
                 continue
             room.note(use)
             stored = self._look_at_disks(room)
-            if use.memory + stored + room.printed() > limits["memory"]:
+            if watch.ran_out(room.events) or use.memory + stored + room.printed() > limits["memory"]:
                 room.end("memory")
             elif use.cpu > limits["cpu_seconds"]:
                 room.end("cpu")
