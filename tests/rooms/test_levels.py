@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from conftest import LIMITS
+from courses import answer, check, make_course, notebook, write
 from rooms.test_room import run, text
 
+from fairmark.batch import grade_assignment
 from fairmark.errors import RoomLost, SandboxError
 from fairmark.packages import find_package
 from fairmark.rooms import levels
@@ -256,3 +258,19 @@ def test_a_kernel_without_landlock_is_told(monkeypatch):
     for level in (SHARED, ALONE):
         with pytest.raises(SandboxError, match="no Landlock"):
             Zygote(Policy("student"), level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_tests_that_import_the_courses_own_checks_run_at_every_level(tmp_path, level):
+    """The folder ``autograder/`` is there for the tests, and the rooms' own folders still are."""
+    checks = tmp_path / "autograder" / "numbers.py"
+    checks.parent.mkdir()
+    checks.write_text("def is_mean(function):\n    assert function([2, 4]) == 3")
+    hidden = (
+        "### BEGIN HIDDEN TESTS\nfrom autograder.numbers import is_mean\nis_mean(mean)\n### END HIDDEN TESTS"
+    )
+    node = notebook(answer(), check(hidden))
+    course = make_course(tmp_path, {"numbers": node}, f"c.Fairmark.sandbox = {level!r}")
+    write(course.root / "submitted/ann/ps1/numbers.ipynb", node)
+    batch = grade_assignment(course, "ps1", workers=1)
+    assert [(result.score, result.grader.sandbox) for result in batch.results] == [(4, level)]

@@ -441,10 +441,8 @@ def _leave_root(user: int, seen: list[str]) -> None:
 
     A home folder is often closed to others; the interpreter in there is laid open in a view of our own.
     """
-    closed = sorted(
-        {str(folder) for path in seen for folder in Path(path).parents if not folder.stat().st_mode & 1},
-        key=len,
-    )
+    above = {folder for path in seen for folder in Path(path).parents}
+    closed = sorted((str(folder) for folder in above if not _may_enter(folder, user)), key=len)
     if closed:
         linux.unshare(linux.CLONE_NEWNS)
         linux.mount("none", "/", "", linux.MS_REC | linux.MS_PRIVATE)
@@ -456,6 +454,11 @@ def _leave_root(user: int, seen: list[str]) -> None:
     os.setuid(user)
     linux.be_observable()
     linux.end_with_parent(signal.SIGKILL)
+
+
+def _may_enter(folder: Path, user: int) -> bool:
+    status = folder.stat()
+    return bool(status.st_mode & 1) or status.st_uid == user
 
 
 def main() -> None:
