@@ -13,7 +13,14 @@ from nbgrader.utils import parse_utc
 from fairmark import intake
 from fairmark.authoring import read_assignment
 from fairmark.errors import Ungradable
-from fairmark.intake import collect_files, find_oddities, find_submissions, parse_time, read_notebook
+from fairmark.intake import (
+    collect_files,
+    find_submissions,
+    is_entered,
+    parse_time,
+    read_notebook,
+    read_timestamp,
+)
 
 
 def hand_in(course, student, content=None, name="numbers.ipynb"):
@@ -235,16 +242,34 @@ def test_odd_names_are_left_out(course):
     assert all(note.isprintable() for note in collected.notes)
 
 
-def test_oddities_are_named_for_nbgraders_own_intake(course):
-    """nbgrader copies what links lead to and waits for pipes: it is told what to leave out."""
+def test_folders_that_are_links_are_not_entered(course):
+    """nbgrader would grade, under one name, what lies under another."""
     folder = hand_in(course, "ann", GOOD)
-    assert find_oddities(course, folder) == ()
-    (folder / "link").symlink_to("/etc/hostname")
-    assert find_oddities(course, folder) == (folder / "link",)
-    os.mkfifo(folder / "timestamp.txt")
-    assert find_oddities(course, folder) is None
+    assert is_entered(course, folder)
     (course.root / "submitted" / "eve").symlink_to("ann")
-    assert find_oddities(course, course.root / "submitted" / "eve" / "ps1") is None
+    assert not is_entered(course, course.root / "submitted" / "eve" / "ps1")
+    assert not is_entered(course, course.root / "submitted" / "e\nve" / "ps1")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "9999-99-99 99:99:99", "\0", "9" * 5000, "10" * 200, "0001-01-01 00:00 +2359"]
+)
+def test_a_timestamp_that_tells_no_time_is_none(course, text):
+    """Whatever a student writes there, the hand-in is graded, and the time is not known."""
+    folder = hand_in(course, "ann", GOOD)
+    (folder / "timestamp.txt").write_text(text)
+    moment, told = read_timestamp(folder)
+    assert moment is None
+    assert "not known" in told[0]
+
+
+def test_a_timestamp_is_waited_for_by_nobody(course):
+    """A pipe in its place is no ordinary file."""
+    folder = hand_in(course, "ann", GOOD)
+    os.mkfifo(folder / "timestamp.txt")
+    moment, told = read_timestamp(folder)
+    assert moment is None
+    assert "not an ordinary file" in told[0]
 
 
 @pytest.mark.parametrize(

@@ -232,9 +232,49 @@ def test_a_test_reads_what_was_handed_in_beside_the_notebook(student_zygote, exa
         run = opened.run_test(
             TestCell(
                 "assert open('mine.txt').read() == 'written'\nassert open('data.csv').read() == '1,2'\n"
-                "import sys\nassert '' not in sys.path and '/home/student' not in sys.path"
+                "import os, sys\nassert '' not in sys.path and os.getcwd() not in sys.path"
             )
         )
+        assert run.good, run.outputs
+
+
+def test_no_file_of_a_students_is_a_setting_for_the_tests(student_zygote, examiner_zygote):
+    """The examiner's home is empty, and what a test starts takes neither modules nor orders from the hand-in."""
+    order = b"[core]\n\tfsmonitor = touch /tmp/obeyed\n\tbare = "
+    repository = {"HEAD": b"ref: refs/heads/main\n", "objects/x": b"", "refs/x": b""}
+    work = {
+        ".gitconfig": order,
+        ".netrc": b"machine x",
+        "json.py": b"raise SystemExit(9)",
+        "sitecustomize.py": b"raise SystemExit(9)",
+        "matplotlibrc": b"backend: none",
+        **repository,
+        "config": order + b"true",
+        **{f".git/{name}": data for name, data in repository.items()},
+        ".GIT/config": order + b"false",
+        ".git/config": order + b"false",
+    }
+    test = (
+        "import os, pathlib, shutil, subprocess, sys\n"
+        "assert [each.name for each in pathlib.Path.home().iterdir()] == ['work']\n"
+        "assert pathlib.Path('json.py').exists() and pathlib.Path('.gitconfig').exists()\n"
+        "assert not pathlib.Path('.git').exists() and not pathlib.Path('matplotlibrc').exists()\n"
+        "for words in (['-c', 'import json; json.dumps'], ['-m', 'json.tool', '--help']):\n"
+        "    assert subprocess.run([sys.executable, *words], capture_output=True).returncode == 0\n"
+        "if shutil.which('git'):\n"
+        "    subprocess.run(['git', 'status'], capture_output=True)\n"
+        "assert not pathlib.Path('/tmp/obeyed').exists()"
+    )
+    with Sitting(student_zygote, examiner_zygote, work=work, trusted={}, seeds=(1, 2)) as opened:
+        run = opened.run_test(TestCell(test))
+        assert run.good, run.outputs
+        opened.run_student(
+            "import pathlib\nfor place in (pathlib.Path.home(), pathlib.Path()):\n"
+            "    for name in ('.bashrc', '.git/config', '../.gitconfig'):\n"
+            "        (place / name).parent.mkdir(exist_ok=True)\n"
+            "        (place / name).write_text('x')"
+        )
+        run = opened.run_test(TestCell(test))
         assert run.good, run.outputs
 
 

@@ -32,6 +32,9 @@ MAX_NOTEBOOK_VALUES = 5_000_000
 MAX_FILES = 1_000
 MAX_FILES_BYTES = 200 * 2**20
 MAX_FOLDER_DEPTH = 20
+_MAX_TIME = 200
+# A name, and no path: zones are files.
+_ZONE = re.compile(r"[A-Za-z][\w+-]*(/[A-Za-z][\w+-]*)*", re.ASCII)
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -91,13 +94,19 @@ def _find_submission(student: str, assignment: str, folder: Path, rest: Path) ->
             names.append(entry.name.removesuffix(".ipynb"))
         else:
             notes.append(f"{_printable(entry.name)!r} is not an ordinary file; it was left out.")
-    timestamp, told = _read_timestamp(folder)
+    timestamp, told = read_timestamp(folder)
     return Submission(student, assignment, folder, tuple(names), timestamp, (*notes, *told))
 
 
-def _read_timestamp(folder: Path) -> tuple[datetime | None, tuple[str, ...]]:
+def read_timestamp(folder: Path) -> tuple[datetime | None, tuple[str, ...]]:
+    """Return when a folder's work was handed in, in UTC, and what has to be said of it.
+
+    ``timestamp.txt`` is a student's file as all others: what cannot be read, or tells no time, is no time.
+    """
     try:
         text = _read_file(folder, "timestamp.txt", 2**20, "timestamp.txt").decode().strip()
+        if len(text) > _MAX_TIME:
+            raise ValueError("too long for a time")
         return parse_time(text), ()
     except Ungradable as error:
         missing = isinstance(error.__cause__, FileNotFoundError)
@@ -121,9 +130,8 @@ def parse_time(text: str) -> datetime:
     day, _, rest = text.partition(" ")
     hour, _, zone = rest.partition(" ")
     if zone and " " not in zone:  # the name of a zone: UTC, or Europe/Berlin
-        moment = parser.parse(
-            f"{day} {hour} TZ", tzinfos={"TZ": int(zone) if zone.isdecimal() else tz.gettz(zone)}
-        )
+        place = int(zone) if zone.isdecimal() else tz.gettz(zone) if _ZONE.fullmatch(zone) else None
+        moment = parser.parse(f"{day} {hour} TZ", tzinfos={"TZ": place})
     else:
         moment = parser.parse(text)
     return cast("datetime", moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
@@ -147,39 +155,23 @@ def is_active(name: str) -> bool:
     return kind is not None and kind not in _PASSIVE_TYPES and not name.lower().endswith(".ipynb")
 
 
-def find_oddities(course: Course, folder: Path) -> tuple[Path, ...] | None:
-    """Find what nbgrader's own intake must not copy: it follows links, and formgrader serves what it copied.
+def is_entered(course: Course, folder: Path) -> bool:
+    """Tell whether nbgrader may enter a folder of its list: no part of it is a link or has an odd name.
 
     Parameters
     ----------
     course : Course
     folder : Path
         ``submitted/<student>/<assignment>``.
-
-    Returns
-    -------
-    tuple of Path or None
-        None where nbgrader must not touch the folder at all: its name is not printable, it is a link itself,
-        its ``timestamp.txt`` is no ordinary file, a folder bears the name of a notebook, or there is too much
-        of that kind.
     """
-    base, _, _ = split_at(course.submitted("\0", "\0"))
-    place = base
     if _printable(str(folder)) != str(folder):  # nbgrader's patterns do not match it, and it would stop there
-        return None
-    for part in Path(os.path.normpath(folder)).relative_to(base).parts:
+        return False
+    place, _, _ = split_at(course.submitted("\0", "\0"))
+    for part in Path(os.path.normpath(folder)).relative_to(place).parts:
         place /= part
         if place.is_symlink():
-            return None
-    odd = []
-    for inside, subfolders, names in os.walk(folder):
-        if any(name.endswith(".ipynb") or name == "result.json" for name in subfolders):
-            return None
-        paths = [Path(inside, name) for name in names]
-        odd += [path for path in paths if not stat.S_ISREG(os.lstat(path).st_mode) or is_active(path.name)]
-        if len(odd) > MAX_FILES:
-            return None
-    return None if folder / "timestamp.txt" in odd else tuple(odd)
+            return False
+    return True
 
 
 def _printable(name: str) -> str:

@@ -24,7 +24,14 @@ from fairmark.course import Course
 from fairmark.errors import AuthorError, Ungradable, UsageError
 from fairmark.fingerprint import take_fingerprint, take_ground
 from fairmark.gradebook import ensure_assignment, read_due_date, save_result
-from fairmark.intake import find_oddities, find_submissions, read_notebook, read_parcel
+from fairmark.intake import (
+    find_submissions,
+    is_active,
+    is_entered,
+    read_notebook,
+    read_parcel,
+    read_timestamp,
+)
 from fairmark.outputs import clean_html
 from fairmark.publishing import RESULT, Desk, read_result
 from fairmark.results import to_json
@@ -35,7 +42,7 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from fairmark.course import Assignment
+    from fairmark.course import Assignment, Parcel
     from fairmark.fingerprint import Ground
     from fairmark.grading import Graded, Hall
 
@@ -74,7 +81,7 @@ class SubmissionExporter(NotebookExporter):
     """Reads what was handed in so that nothing of it can stop the batch, and gives the assembled notebook.
 
     nbgrader makes one of these for a whole batch, before it touches the first submission: so here is also
-    where unsafe files are kept from it, and where the rooms live.
+    where it is kept from copying and reading students' files itself, and where the rooms live.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -86,23 +93,23 @@ class SubmissionExporter(NotebookExporter):
         self._graded: dict[tuple[str, str], Graded] = {}
         if not stock.Execute(config=self.course.config).enabled:
             self.log.warning("--no-execute is not heeded: outputs that students hand in prove nothing.")
-        self._keep_out_oddities()
+        self._take_over_intake()
 
-    def _keep_out_oddities(self) -> None:
-        """Let nbgrader neither follow links nor wait for pipes: it would copy whatever they lead to."""
-        ignored = []
+    def _take_over_intake(self) -> None:
+        """Let nbgrader copy nothing that was handed in: it follows links, waits for pipes, and has no limits.
+
+        What may lie beside a graded notebook is written when it is graded. nbgrader also stops at a timestamp
+        that it does not understand; one that tells no time is none.
+        """
+        directory = self._converter.coursedir
         for folder in tuple(self._converter.assignments):
-            odd = find_oddities(self.course, Path(folder))
-            if odd is None:
+            if not is_entered(self.course, Path(folder)):
                 self.log.error(
-                    "%s is left out: it, or something in it, is a link or not what its name says.", folder
+                    "%s is left out: it, or a folder above it, is a link or has an odd name.", folder
                 )
                 del self._converter.assignments[folder]
-            for path in odd or ():
-                self.log.info("%s is not copied: it is no ordinary file, or a browser might run it.", path)
-                ignored.append(escape(str(path)))
-        directory = self._converter.coursedir
-        directory.ignore = [*directory.ignore, *ignored]
+        directory.ignore = [*directory.ignore, *map(escape, self._converter.assignments)]
+        directory.get_existing_timestamp = _tell_time
 
     def from_filename(
         self, filename: str, resources: Any = None, **kwargs: Any
@@ -146,7 +153,24 @@ class SubmissionExporter(NotebookExporter):
             fingerprint = take_fingerprint(self._grounds[assignment_id], parcel)
             graded = replace(graded, result=replace(graded.result, fingerprint=fingerprint))
             self._graded = {(student, assignment_id): graded}
+            _lay_beside(self.course.autograded(student, assignment_id), parcel)
         return self._graded[student, assignment_id]
+
+
+def _tell_time(folder: str) -> datetime | None:
+    """Return when a folder's work was handed in, as nbgrader has it: in UTC, which is not said."""
+    moment, _ = read_timestamp(Path(folder))
+    return moment.replace(tzinfo=None) if moment else None
+
+
+def _lay_beside(folder: Path, parcel: Parcel) -> None:
+    """Write the files that were handed in beside the graded notebooks, but for what a browser might run."""
+    for name, content in parcel.files:
+        if not is_active(name):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)  # from last time, and read-only
+            path.write_bytes(content)
 
 
 class GradeNotebook(stock.NbGraderPreprocessor):  # type: ignore[misc]
@@ -169,7 +193,8 @@ class SaveGrades(stock.NbGraderPreprocessor):  # type: ignore[misc]
         result = self.parent.grade(place["student"], assignment.id).result
         save_result(course, assignment, result)
         folder = course.autograded(place["student"], assignment.id)
-        (folder / "result.json").write_text(to_json(result), encoding="utf-8")
+        (folder / RESULT).unlink(missing_ok=True)  # from last time, and read-only
+        (folder / RESULT).write_text(to_json(result), encoding="utf-8")
         return nb, resources
 
 

@@ -7,12 +7,13 @@ import os
 import sys
 import traceback
 import types
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from fairmark import inquiry
-from fairmark.rooms.shell import HOME, OPERATORS, TRUSTED, Desk, place_files
+from fairmark.rooms.shell import OPERATORS, TRUSTED, WORK, Desk, place_files
 from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head, unpack_value
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 _Kind = TypeVar("_Kind")
 _OF_STUDENT = "_fairmark_of_student"
+# Programs that a test starts look for modules and settings in the folder that they are started in. There lie
+# the student's files: in this room they are data.
+_CAREFUL = {
+    "PYTHONSAFEPATH": "1",
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.bareRepository",
+    "GIT_CONFIG_VALUE_0": "explicit",
+}
+_ORDERS = frozenset({".git", "matplotlibrc"})
 _TRUSTED_ROOTS = ("autograder", "fairmark", "__main__")
 
 
@@ -422,9 +432,10 @@ class ExaminerDesk(Desk):
         inquiry.answer_by(self.link.inquire)
         self.kept = frozenset(files["trusted"])
         place_files(TRUSTED, files["trusted"])
-        place_files(HOME, files["trusted"])
+        place_files(WORK, _choose_data(files["work"]))
+        place_files(WORK, files["trusted"])
         sys.path.insert(0, TRUSTED)
-        os.environ["FAIRMARK_SEED"] = str(setup["seed"])
+        os.environ |= _CAREFUL | {"FAIRMARK_SEED": str(setup["seed"])}
 
     def serve(self) -> None:
         """Run cells until the grader is gone."""
@@ -438,7 +449,7 @@ class ExaminerDesk(Desk):
 
     def _run(self, cell: dict[str, Any]) -> None:
         self.link.callables.clear()  # a function that knows the answers must not outlive its test
-        place_files(HOME, cell["files"], self.kept)
+        place_files(WORK, _choose_data(cell["files"]), self.kept)
         self.names.begin(cell)
         good, outputs = self.run_cell(cell["source"])
         score, report = _read_value(self.shell.last_value)
@@ -456,6 +467,15 @@ class ExaminerDesk(Desk):
         except WireError as error:
             frame = pack_frame(["ran", False], verdict | {"outputs": [], "report": None, "ours": str(error)})
         self.channel.send(frame)
+
+
+def _choose_data(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return a student's files but for those from which programs started here would take orders."""
+    return {
+        name: data
+        for name, data in files.items()
+        if not _ORDERS.intersection(part.lower() for part in PurePosixPath(name).parts)
+    }
 
 
 def _blame(error: BaseException | None, *, started: bool) -> str:

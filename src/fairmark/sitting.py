@@ -288,14 +288,15 @@ class Sitting:
         return self._examiner
 
     def _examine(self, examiner: Room, student: Room | None, cell: TestCell, *, carries: bool) -> CellRun:
-        deadline = self._deadline()
+        files = self._fetch_files(student, self._deadline())
+        deadline = self._deadline()  # what the student's room takes for its files is not the test's time
         try:
             question = {
                 "source": cell.source,
                 "students": cell.students,
                 "instructors": cell.instructors,
                 "imports": cell.imports,
-                "files": self._fetch_files(student, deadline),
+                "files": files,
                 "quiet": cell.quiet,
                 "carries": carries,
             }

@@ -175,6 +175,7 @@ class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.found: list[str] = []
+        self.formulas: list[str] = []
         self.inside = ""
         self.quoted = 0
 
@@ -200,8 +201,8 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.inside in ("script", "style"):
             self.found.append(f"{self.inside}: {hashlib.sha256(data.encode()).hexdigest()[:12]}")
-        elif not self.quoted:  # MathJax reads what stands there
-            self.found += [f"formula: {command}" for command in _COMMANDS if command in data]
+        elif not self.quoted:  # MathJax reads what stands there, on a page that has it
+            self.formulas += [f"formula: {command}" for command in _COMMANDS if command in data]
 
     def handle_endtag(self, tag: str) -> None:
         self.inside = ""
@@ -209,10 +210,14 @@ class _Page(HTMLParser):
 
 
 def what_runs(page: Path) -> list[str]:
-    """Return all that runs, submits or loads on a page."""
+    """Return all that runs, submits or loads on a page.
+
+    A formula does something only where a script reads it: a page without one shows the command as text.
+    """
     reader = _Page()
     reader.feed(page.read_text(encoding="utf-8", errors="replace"))
-    return reader.found
+    scripted = any(what.startswith("<script ") for what in reader.found)
+    return [*reader.found, *(reader.formulas if scripted else ())]
 
 
 def find_active(root: Path, student: str, honest: set[str]) -> list[str]:

@@ -133,7 +133,7 @@ def test_a_room_leaves_nothing_for_the_next(student_zygote):
     )
     look = (
         "import builtins, os, glob\n"
-        "print(hasattr(builtins, 'left'), glob.glob('/tmp/left') + glob.glob('/dev/shm/*') + glob.glob('/home/student/*'),"
+        "print(hasattr(builtins, 'left'), glob.glob('/tmp/left') + glob.glob('/dev/shm/*') + glob.glob('/home/student/left'),"
         " [p for p in os.listdir('/proc') if p.isdigit()])"
     )
     with student_zygote.open_room({"work": {}, "trusted": {}}, 1) as first:

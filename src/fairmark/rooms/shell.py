@@ -33,7 +33,9 @@ from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head, unp
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HOME = os.environ.get("HOME", "/home/student")
+# Below the home folder, and not the folder itself: programs take their settings from there, and in the
+# examiner's room nothing that a student wrote may be a setting.
+WORK = os.environ.get("HOME", "/home/student") + "/work"
 TRUSTED = os.environ.get("TMPDIR", "/tmp") + "/trusted"  # noqa: S108 - the room's private folder
 _TRACEBACK_CHARACTERS = 20_000
 
@@ -408,8 +410,8 @@ class StudentDesk(Desk):
         self.kept: list[Any] = []  # the objects that tests hold a stand-in of
         self.numbers: dict[int, int] = {}
         self.depth = 0
-        if HOME not in sys.path:
-            sys.path.append(HOME)  # last: a file beside the notebook shadows no installed package
+        if WORK not in sys.path:
+            sys.path.append(WORK)  # last: a file beside the notebook shadows no installed package
         self.written = _list_files()
 
     # what crosses beside plain data
@@ -584,7 +586,7 @@ class _Stays:
 def _is_of_notebook(kind: type) -> bool:
     """Tell whether a class was written in the notebook, or beside it, and its objects can change."""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
-    own = kind.__module__ == "__main__" or file.startswith(HOME)
+    own = kind.__module__ == "__main__" or file.startswith(WORK)
     return own and issubclass(kind, (list, dict, set, bytearray))
 
 
@@ -611,7 +613,7 @@ def _nothing() -> Iterator[None]:
 def _list_files() -> dict[str, tuple[int, int]]:
     """Return size and time of the regular files in the student's folder."""
     found: dict[str, tuple[int, int]] = {}
-    for folder, _, names in os.walk(HOME):
+    for folder, _, names in os.walk(WORK):
         for name in names:
             path = Path(folder, name)
             try:
@@ -619,12 +621,12 @@ def _list_files() -> dict[str, tuple[int, int]]:
             except OSError:
                 continue
             if path.is_file() and not path.is_symlink() and len(found) < 1000:
-                found[str(path.relative_to(HOME))] = (status.st_size, status.st_mtime_ns)
+                found[str(path.relative_to(WORK))] = (status.st_size, status.st_mtime_ns)
     return found
 
 
 def _read_file(name: str) -> bytes | None:
-    path = Path(HOME, name)
+    path = Path(WORK, name)
     try:
         if path.stat().st_size > 16 * 2**20:
             return None
@@ -713,8 +715,8 @@ def _set_up(channel: Channel, setup: dict[str, Any]) -> Any:
     do_without(setup["without"])
     # A copy of a forbidden package beside the notebook would be found in its place.
     work = {name: data for name, data in files["work"].items() if _top(name) not in setup["without"]}
-    place_files(HOME, work)
     if setup["role"] == "examiner":
         proxy = importlib.import_module("fairmark.proxy")
-        return proxy.ExaminerDesk(channel, setup, files)
+        return proxy.ExaminerDesk(channel, setup, {**files, "work": work})
+    place_files(WORK, work)
     return StudentDesk(channel, setup)

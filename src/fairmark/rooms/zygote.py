@@ -183,7 +183,8 @@ def _live(setup: dict[str, Any], descriptor: int) -> None:
         _cover(setup["covered"])
     else:
         os.setpgid(0, 0)
-    os.chdir(_HOME)
+    Path(shell.WORK).mkdir(exist_ok=True)
+    os.chdir(shell.WORK)
     own = _close_all_but(descriptor)
     _limit(setup["limits"], setup["running"])
     linux.drop_privileges(bounding=full)
