@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fairmark.repository.address import read_address
@@ -77,7 +77,7 @@ class World:
     ledger: Path | None = None
     upstream: Repository = field(init=False)
     anna: Repository = field(init=False)
-    use_ledger: bool = False
+    other: Repository | None = None
     roster: tuple[Student, ...] = ROSTER
 
     def __post_init__(self) -> None:
@@ -130,12 +130,20 @@ class World:
         return self.forge.fork(self.upstream, f"{self.name}-{owner}")
 
     def addresses(self, url: str = "") -> tuple[str, str]:
-        upstream, fork = (
-            f"{url}/{each.name}.git" if url else str(each.folder) for each in (self.upstream, self.anna)
+        upstream, fork, other = (
+            f"{url}/{each.name}.git" if url else str(each.folder)
+            for each in (self.upstream, self.anna, self.other or self.anna)
         )
         if self.text is not None:
-            fork = self.text.format(upstream=upstream, fork=fork)
+            fork = self.text.format(upstream=upstream, fork=fork, other=other)
         return upstream, fork
+
+    def students(self, url: str = "") -> tuple[Student, ...]:
+        """Return the roster, with the fork of Ben's where Anna names it."""
+        if self.other is None:
+            return self.roster
+        fork = self.addresses(url)[1]
+        return tuple(replace(each, fork=fork) if each.id == "ben" else each for each in self.roster)
 
     def look(
         self, at: float | None = None, url: str = "", mirror: Mirror | None = None, ledger: Path | None = None
@@ -149,7 +157,7 @@ class World:
             bench = Bench(
                 used,
                 self.task,
-                self.roster,
+                self.students(url),
                 look_at_upstream(used, read_address(upstream, local=True)),
                 now=self.now if at is None else at,
                 ledger=Ledger(place) if place else None,
@@ -859,3 +867,282 @@ def pushed_and_deleted_after_it_was_seen(world):
     world.look(LOOKED)
     world.forge.delete(world.anna)
     world.now = LATE
+
+
+@scenario()
+def reverted_after_it_was_seen(world):
+    """The correction was seen in time; that it was taken back later takes nothing away."""
+    world.work()
+    world.propose()
+    world.look(LOOKED)
+    world.work({PATH: PAGE}, message="Revert 'Correct the spelling of receive'", at=LOOKED + 60)
+    world.now = LATE
+
+
+@scenario()
+def rebased_late_after_it_was_seen(world):
+    """The same correction on a newer original: what was seen in time was in time."""
+    world.work()
+    world.propose()
+    world.look(LOOKED)
+    world.teach({"README.md": "# Notes\n\nMore.\n"}, at=LOOKED + 10)
+    world.work(parents=[world.upstream.head()], at=WORKED, committed=LATE - 60)
+    world.now = LATE
+
+
+# --- less usual ways -----------------------------------------------------------------------------------------
+
+
+@scenario()
+def rebased_onto_a_newer_original(world):
+    world.work()
+    world.propose()
+    world.teach({"README.md": "# Notes\n\nMore.\n"}, at=WORKED + 10)
+    world.work(parents=[world.upstream.head()], at=WORKED, committed=WORKED + 100)
+
+
+@scenario()
+def other_file_added_and_removed_again(world):
+    """What counts is all that the pull request changes, not what was there in between."""
+    world.work({PATH: FIXED, "notes.txt": "mine\n"})
+    world.work({"notes.txt": None}, message="Take my notes out again", at=WORKED + 60)
+    world.propose()
+
+
+@scenario()
+def page_deleted_and_put_back(world):
+    world.work({PATH: None}, message="Try what happens to the page")
+    world.work(at=WORKED + 60)
+    world.propose()
+
+
+@scenario()
+def corrected_reverted_and_corrected(world):
+    world.work()
+    world.work({PATH: PAGE}, message="Revert 'Correct the spelling of receive'", at=WORKED + 60)
+    world.work(message="Correct the spelling of receive again", at=WORKED + 120)
+    world.propose()
+
+
+@scenario()
+def empty_commit_before_the_correction(world):
+    world.work({}, message="Begin", at=WORKED - 60)
+    world.work()
+    world.propose()
+
+
+@scenario(default="master")
+def branch_named_main_where_the_default_is_master(world):
+    world.work(branch="main")
+    world.propose("main")
+
+
+@scenario()
+def line_ends_of_the_page_kept(world):
+    """The page has Windows' line ends upstream, and keeps them."""
+    world.teach({PATH: PAGE.replace("\n", "\r\n")})
+    world.anna.point("main", world.upstream.head())
+    world.work({PATH: FIXED.replace("\n", "\r\n")})
+    world.propose()
+
+
+@scenario(minimal="fail")
+def line_ends_of_the_page_lost(world):
+    """The page has Windows' line ends upstream, and the student's editor rewrote them."""
+    world.teach({PATH: PAGE.replace("\n", "\r\n")})
+    world.anna.point("main", world.upstream.head())
+    world.work()
+    world.propose()
+
+
+@scenario(minimal="fail")
+def one_line_end_at_the_end_of_the_page(world):
+    world.work({PATH: FIXED.rstrip("\n")})
+    world.propose()
+
+
+@scenario(fix_present="fail", minimal="fail")
+def blank_lines_alone(world):
+    world.work({PATH: PAGE + "\n"})
+    world.propose()
+
+
+@scenario(fix_present="fail")
+def corrected_at_one_place_of_two(world):
+    page = PAGE.replace("The end.", "Cameras recieve them too.")
+    world.teach({PATH: page})
+    world.anna.point("main", world.upstream.head())
+    world.work({PATH: page.replace(WRONG, "receive", 1)})
+    world.propose()
+
+
+@scenario()
+def corrected_at_both_places(world):
+    page = PAGE.replace("The end.", "Cameras recieve them too.")
+    world.teach({PATH: page})
+    world.anna.point("main", world.upstream.head())
+    world.work({PATH: page.replace(WRONG, "receive")})
+    world.propose()
+
+
+@scenario(fix_present="fail", minimal="fail")
+def page_renamed(world):
+    """The sentence is right, in a file that nobody finds."""
+    world.work({PATH: None, "docs/microscope.md": FIXED})
+    world.propose()
+
+
+@scenario(minimal="fail")
+def page_saved_in_another_encoding(world):
+    """The sentence is right; another line's letters were ruined."""
+    world.teach({PATH: PAGE.replace("bright", "über-bright")})
+    world.anna.point("main", world.upstream.head())
+    world.work({PATH: FIXED.replace("bright", "über-bright").encode("latin-1")})
+    world.propose()
+
+
+@scenario()
+def large_file_of_the_original(world):
+    """A merge of the original's main brings a file of the teacher's."""
+    world.work()
+    world.teach({"data/stack.tif": b"\x01" * 200_000}, at=WORKED + 10)
+    world.sync("fix-typo")
+    world.propose()
+
+
+@scenario(minimal="fail")
+def merge_that_drops_what_the_original_changed(world):
+    """``git merge -s ours``: the merge looks plain, and takes the teacher's work back."""
+    world.work()
+    world.teach({"README.md": "# Notes\n\nMore.\n"}, at=WORKED + 10)
+    parents = [world.anna.head("fix-typo"), world.upstream.head()]
+    world.work({}, message="Merge branch 'main' into fix-typo", parents=parents, at=WORKED + 60)
+    world.propose()
+
+
+@scenario()
+def conflict_resolved_in_a_merge(world):
+    """The original changed the same line; the student's merge keeps both changes."""
+    world.work()
+    world.teach({PATH: PAGE.replace("Light is bright.\n", "Light is very bright.\n")}, at=WORKED + 10)
+    world.teach({PATH: PAGE.replace("Light is bright.\nDetectors", "Light is very bright.\n\nDetectors")})
+    page = FIXED.replace("Light is bright.\nDetectors", "Light is very bright.\n\nDetectors")
+    parents = [world.anna.head("fix-typo"), world.upstream.head()]
+    world.work({PATH: page}, message="Merge branch 'main' into fix-typo", parents=parents, at=WORKED + 60)
+    world.propose()
+
+
+@scenario(message_ok="fail")
+def one_message_of_two_says_nothing(world):
+    world.work({PATH: PAGE.replace(WRONG, "recive")})
+    world.work(message="oops", at=WORKED + 60)
+    world.propose()
+
+
+@scenario()
+def seen_at_the_last_second(world):
+    world.work()
+    world.propose()
+    world.now = DUE
+
+
+@scenario(pr_merged="pass")
+def squashed_before_the_original_went_on(world):
+    """It was merged, so it merged without conflicts: what the original became afterwards is nobody's fault."""
+    world.work()
+    world.forge.merge_pull(world.upstream, world.propose(), "squash", at=WORKED + 100)
+    world.teach({PATH: FIXED.replace("receive photons", "always receive photons")}, at=WORKED + 200)
+
+
+@scenario(pr_merged="pass")
+def squashed_in_other_words(world):
+    """The message names no pull request; author and change are the student's."""
+    world.work()
+    world.propose()
+    by = Signature(ANNA, WORKED + 100, TEACHER)
+    world.upstream.commit("main", {PATH: FIXED}, "Correct a typo, thanks to Anna", by)
+
+
+@scenario(pr_merged="pass")
+def merged_and_reverted_by_the_teacher(world):
+    world.work()
+    world.forge.merge_pull(world.upstream, world.propose(), "merge", at=WORKED + 100)
+    world.teach({PATH: PAGE}, 'Revert "Correct the spelling of receive"', at=WORKED + 200)
+
+
+@scenario(NO_PULL)
+def proposed_to_the_own_fork(world):
+    """Merged into the fork's own main: the original has no pull request."""
+    head = world.work()
+    parents = [world.anna.head("main"), head]
+    world.work(
+        branch="main", message="Merge pull request #1 from anna-b/fix-typo", parents=parents, at=WORKED + 60
+    )
+
+
+# --- others' work in reach -----------------------------------------------------------------------------------
+
+
+@scenario(NOTHING)
+def other_branches_of_the_original(world):
+    """A fork has all of the original's branches: what is on them is the teacher's."""
+    head = world.upstream.commit("pages", {"index.html": "<p>"}, "Build the site", Signature(TEACHER, OPENS))
+    world.anna.point("pages", head)
+
+
+@scenario(NOTHING)
+def teachers_own_pull_request(world):
+    """From a branch of the original's to its main: every fork holds its head."""
+    head = world.upstream.commit("draft", {PATH: FIXED}, "Draft a section", Signature(TEACHER, OPENS))
+    world.propose("draft", world.upstream)
+    world.anna.point("draft", head)
+
+
+@scenario(NOTHING)
+def strangers_merged_pull_request(world):
+    """Somebody outside of the course was merged, and the fork was synchronized since."""
+    other = world.forge.fork(world.upstream, f"{world.name}-other")
+    world.work(repository=other, author=NOBODY)
+    world.forge.merge_pull(world.upstream, world.propose(repository=other), "merge", at=WORKED + 100)
+    world.anna.point("main", world.upstream.head())
+
+
+@scenario(NOTHING)
+def classmates_fork_named(world):
+    """The roster says whose fork it is; that its author is not known makes it nobody else's."""
+    ben = world.classmate()
+    world.work(repository=ben, author=NOBODY)
+    world.propose(repository=ben)
+    name_classmates_fork(world, ben)
+
+
+@scenario(pr_from_own_fork="fail", on_branch="unknown")
+def own_work_and_a_classmates_fork_named(world):
+    ben = world.classmate()
+    world.work(repository=ben, author=BEN)
+    world.propose(repository=ben)
+    world.work(at=WORKED + 10)
+    world.propose()
+    name_classmates_fork(world, ben)
+
+
+@scenario(pr_from_own_fork="fail", on_branch="unknown")
+def co_author_in_the_classmates_fork(world):
+    """Two worked on one pull request, from the other's fork."""
+    ben = world.classmate()
+    message = f"{MESSAGE}\n\nCo-authored-by: Anna Berg <anna@uni.example>"
+    world.work(repository=ben, author=BEN, message=message)
+    world.propose(repository=ben)
+
+
+@scenario(NO_PULL)
+def built_on_a_classmates_commit(world):
+    """Ben began, Anna finished and pushed to her fork: the branch is hers as well."""
+    world.work({PATH: PAGE.replace(WRONG, "recive")}, author=BEN)
+    world.work(message="Finish Ben's correction", at=WORKED + 60)
+
+
+def name_classmates_fork(world: World, fork: Repository) -> None:
+    """Let Anna give the address of a fork that the roster knows as Ben's."""
+    world.other = fork
+    world.text = "{other}"

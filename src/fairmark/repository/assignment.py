@@ -69,6 +69,26 @@ TASK_KEYS = {
     "hosts": ("hosts", "host", "forges"),
     "reference": ("reference",),
 }
+# Where a name is none of these, a part of it tells; the first that fits counts.
+_ALIASES = {name: entry for entry, names in TASK_KEYS.items() for name in names}
+_TASK_PARTS = {
+    "upstream": r"upstream|original",
+    "former_paths": r"former|old|previous|earlier",
+    "max_bytes": r"max|limit|size|bytes",
+    "wrong": r"wrong|typo|misspel",
+    "due": r"due|deadline|clos",
+    "opens": r"open|start|begin",
+    "correct": r"correct|right|fixed",
+    "path": r"path|file",
+}
+_COLUMN_PARTS = {
+    "first_name": r"first|given",
+    "last_name": r"last|family",
+    "emails": r"mail",
+    "fork": r"fork|repo|url",
+    "login": r"login|github|gitlab|gitea|codeberg|forge|account",
+    "id": r"student|matric|^id_|_id$",
+}
 ROSTER_COLUMNS = {
     "id": ("id", "student", "student_id", "username", "user_id", "sis_id"),
     "name": ("name", "full_name", "student_name"),
@@ -191,15 +211,27 @@ def _read_task_file(path: Path, more: dict[str, Any]) -> tuple[Task | None, tupl
 
 def _flatten(document: dict[str, Any]) -> dict[str, Any]:
     """Return the entries under the names that they are known by; those of tables count as well."""
-    entries: dict[str, Any] = {}
+    given: dict[str, Any] = {}
+    for name, value in _walk_entries(document):
+        given.setdefault(name, value)
+    entries = {name: given[name] for name in given if name not in _ALIASES}
+    entries = {_guess(name, _TASK_PARTS): value for name, value in reversed(entries.items())}
+    return entries | {_ALIASES[name]: value for name, value in reversed(given.items()) if name in _ALIASES}
+
+
+def _walk_entries(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield names and values, those of tables after the others."""
     for key, value in document.items():
+        if not isinstance(value, dict):
+            yield re.sub(r"[\s-]+", "_", key.strip().lower()), value
+    for value in document.values():
         if isinstance(value, dict):
-            entries |= {name: each for name, each in _flatten(value).items() if name not in entries}
-            continue
-        name = re.sub(r"[\s-]+", "_", key.strip().lower())
-        known = (each for each, names in TASK_KEYS.items() if name in names)
-        entries[next(known, name)] = value
-    return entries
+            yield from _walk_entries(value)
+
+
+def _guess(name: str, parts: dict[str, str]) -> str:
+    """Return what a part of a name tells that it stands for; else the name."""
+    return next((each for each, part in parts.items() if re.search(part, name)), name)
 
 
 def _read_task(entries: dict[str, Any], faults: _Faults) -> Task | None:
@@ -335,15 +367,23 @@ def _read_columns(
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return what each column holds, and the rows without the heading; without one, the order counts."""
     names = [re.sub(r"[\s-]+", "_", re.sub(r"[_\s-]*\d+$", "", cell.lower())) for cell in rows[0][1]]
-    columns = [next((each for each, known in ROSTER_COLUMNS.items() if name in known), "") for name in names]
-    if "id" in columns:
-        return columns, rows[1:]
     if any(_EMAIL.search(cell) for cell in rows[0][1]):
         return list(_POSITIONS), rows
+    columns = [_find_column(name) for name in names]
+    if columns.count("id") > 1 and "login" not in columns:
+        # A name for logging in beside an id is that of the forge.
+        columns[len(columns) - 1 - columns[::-1].index("id")] = "login"
+    if "id" in columns:
+        return columns, rows[1:]
     faults.note(
         "line 1", f"has no column for the student's id; name one of them {ROSTER_COLUMNS['id'][0]!r}."
     )
     return columns, []
+
+
+def _find_column(name: str) -> str:
+    known = (each for each, names in ROSTER_COLUMNS.items() if name in names)
+    return next(known, "") or _guess(name, _COLUMN_PARTS)
 
 
 def _read_student(row: list[str], number: int, columns: Sequence[str], faults: _Faults) -> Student | None:
@@ -357,7 +397,7 @@ def _read_student(row: list[str], number: int, columns: Sequence[str], faults: _
         faults.note(place, "has no student's id.")
         return None
     emails = [word for cell in cells.get("emails", ()) for word in re.split(r"[;,\s|]+", cell) if word]
-    emails = [email.strip("<>").removeprefix("mailto:") for email in emails]
+    emails = [email.strip("<>[]\"'").removeprefix("mailto:") for email in emails]
     for email in emails:
         if not _EMAIL.fullmatch(email):
             faults.note(place, f"has an e-mail address that is none: {email!r}.")

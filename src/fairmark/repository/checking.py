@@ -150,6 +150,8 @@ def check_student(bench: Bench, student: Student, fork_text: str) -> Checked:
         claimed = {work.pull for sighting in before for work in sighting.works if work.pull is not None}
         claimed |= {number for number, opening in bench.forge.items() if opening.login == student.login != ""}
         theirs = None if fork.kinship == "upstream" else fork_refs
+        if theirs is not None and address is not None and is_classmates_fork(bench, student, address):
+            theirs = Refs({}, {}, "")  # what is in there is not this student's because it is in there
         works = scene.find_works(student, theirs, claimed=claimed, cores=cores)
         if address is not None and address.transport == "bundle":
             works = tuple(replace(work, pushed=work.pull is not None) for work in works)
@@ -166,6 +168,21 @@ def check_student(bench: Bench, student: Student, fork_text: str) -> Checked:
     ):
         bench.ledger.append([sighting])
     return Checked(evidence, findings, sighting, upstream.remarks)
+
+
+def is_classmates_fork(bench: Bench, student: Student, address: Address) -> bool:
+    """Tell whether the roster knows a repository as a classmate's, by its address or its owner's login."""
+    hosts = allowed_hosts(bench.task, bench.upstream.address)
+
+    def owns(other: Student) -> bool:
+        if address.owner and other.login == address.owner.casefold():
+            return True
+        try:
+            return bool(other.fork) and read_address(other.fork, hosts, local=bench.local).key == address.key
+        except AddressError:
+            return False
+
+    return not owns(student) and any(owns(other) for other in bench.roster)
 
 
 def recall(bench: Bench, student: Student, root: str) -> tuple[Sighting, ...]:

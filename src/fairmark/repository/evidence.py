@@ -264,8 +264,7 @@ class Scene:
             if head in taken or head not in self.history.commits or len(works) > _MOST_FORK_HEADS_JUDGED:
                 continue
             core = self._fork_core(head)
-            others = any(_is_classmates(commit, student, self.roster) for commit in core.own)
-            if core.own and name and not others:
+            if core.own and name and self._is_theirs_in_fork(core, student, fork):
                 works.append(self.build_work(core, student, fork=fork))
                 taken.add(head)
         return tuple(works)
@@ -297,9 +296,22 @@ class Scene:
             return True
         if not core.own:
             return any(len(c.parents) == 1 and _names(student, c) for c in core.passed_over)
+        return fork is not None and self._is_theirs_in_fork(core, student, fork)
+
+    def _is_theirs_in_fork(self, core: Core, student: Student, fork: Refs | None) -> bool:
+        """Tell whether a head is the student's because it is in their fork, or names them.
+
+        What upstream holds, every fork holds that was made or synchronized since: then only a branch counts
+        that ends at the head, and that is none of upstream's.
+        """
+        if any(_names(student, commit) for commit in core.own):
+            return True
         if fork is None or any(_is_classmates(commit, student, self.roster) for commit in core.own):
             return False
-        return any(self.history.contains(commit, core.head) for commit in fork.heads.values())
+        contains, theirs = self.history.contains, self.refs.heads
+        if any(contains(head, core.head) for head in theirs.values()):
+            return any(head == core.head and name not in theirs for name, head in fork.heads.items())
+        return any(contains(head, core.head) for head in fork.heads.values())
 
     def count_strangers(self, cores: Mapping[int, Core]) -> int:
         """Return how many pull requests name nobody of the roster."""

@@ -31,7 +31,9 @@ _WEB_MESSAGE = re.compile(
 _PHRASES = frozenset((
     "update", "updates", "updated", "update file", "update files", "updated file", "updated files",
     "changes", "changed", "some changes", "my changes", "minor changes", "small changes",
-    "changes made", "made changes", "made some changes", "file changed", "changed file", "my commit",
+    "changes made", "made changes", "commit changes", "apply changes", "save changes", "new changes",
+    "more changes", "latest changes", "final changes", "new update", "latest update", "my update",
+    "made some changes", "file changed", "changed file", "my commit",
     "first commit", "my first commit", "initial commit", "new commit", "test commit", "commit message",
     "another commit", "second commit", "last commit", "final commit", "final version",
     "work in progress", "no message", "empty message", "my message", "message here",
@@ -310,10 +312,8 @@ def fault_of_page(page: Page, task: Task) -> str:  # noqa: PLR0911 - one a fault
         return f"{page.path} is not a regular file any more."
     if page.after is None:
         return f"{page.path} is far larger than a page."
-    try:
-        text = _plain(page.after.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        return f"{page.path} is no text in UTF-8 any more."
+    # Whether letters elsewhere were ruined is for the rule of nothing else being changed.
+    text = _plain(page.after.decode("utf-8-sig", "replace"))
     left = [word for word in task.wrong if re.search(rf"(?<!\w){re.escape(_plain(word))}(?!\w)", text)]
     right = any(_plain(sentence) in text for sentence in task.correct)
     if right and not left:
@@ -434,6 +434,8 @@ def _common(one: bytes, other: bytes) -> int:
 @_rule_of_work
 def clean_merge(evidence: Evidence, work: Work) -> _Said:  # noqa: ARG001
     """The work merges without conflicts into upstream as it was when the work was first seen."""
+    if work.merged:
+        return _Said("pass", "Your work was merged.")
     if work.clean is None:
         return _Said("unknown", "It could not be tried whether your work merges without conflicts.")
     if not work.clean:
