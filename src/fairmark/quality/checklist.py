@@ -7,14 +7,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fairmark.checks import Report
+from fairmark.inquiry import NobodyAnswers
 from fairmark.quality import habits
+from fairmark.quality.asking import ask_snapshot
+from fairmark.quality.snapshot import Snapshot
 from fairmark.results import CheckResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from fairmark.quality.habits import Verdict
-    from fairmark.quality.snapshot import Snapshot
 
 # The habits by name: what students read, and the function that looks.
 HABITS: Mapping[str, tuple[str, Callable[..., Verdict]]] = MappingProxyType(
@@ -43,6 +46,9 @@ class Checklist:
         By name of `HABITS`, in the order in which they are told.
     options : mapping of str to mapping
         What a habit is asked with, by its name: ``{"licence": {"allowed": ["MIT"]}}``.
+    folder : Path, optional
+        The exercise's in ``autograder/``; a folder ``reference/`` in it stands for the repository of the
+        reference solution.
 
     Raises
     ------
@@ -59,6 +65,7 @@ class Checklist:
     title: str
     points: Mapping[str, float]
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         """Check the names."""
@@ -69,6 +76,29 @@ class Checklist:
     def grade(self, snapshot: Snapshot) -> Report:
         """Look at a repository; what a snapshot does not tell is our failure and nobody's fault."""
         return Report(self.title, tuple(self._check(name, snapshot) for name in self.points), kind="git")
+
+    def grade_repository(self, address: object) -> Report:
+        """Look at the repository that an address leads to, in a graded cell.
+
+        Parameters
+        ----------
+        address : object
+            What the student wrote.
+        """
+        try:
+            answer = ask_snapshot(address, self.folder)
+        except NobodyAnswers as error:
+            answer = {"snapshot": None, "words": str(error), "ours": True}
+        if answer["snapshot"] is not None:
+            return self.grade(Snapshot.from_plain(answer["snapshot"]))
+        words = f"Your repository could not be looked at: {answer['words']}."
+        if answer["ours"]:
+            words += " It is our fault, not yours."
+        checks = (
+            CheckResult(HABITS[name][0], "error" if answer["ours"] else "failed", 0.0, float(points), words)
+            for name, points in self.points.items()
+        )
+        return Report(self.title, tuple(checks), kind="git")
 
     def _check(self, name: str, snapshot: Snapshot) -> CheckResult:
         title, look = HABITS[name]

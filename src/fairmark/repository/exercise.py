@@ -103,6 +103,32 @@ def read_exercise(course: Course, assignment: str) -> Exercise:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an assignment's repositories are fetched to, and which addresses it allows."""
+
+    mirror: Path
+    hosts: tuple[str, ...]
+    local: bool
+
+
+def read_place(course: Course, assignment: str) -> Place:
+    """Read the settings of an assignment whose repositories are no forks of one original.
+
+    Raises
+    ------
+    UsageError
+        Where the settings cannot be read.
+    """
+    private = course.root / ".fairmark"
+    settings = _read_settings(private / SETTINGS_FILE).get(assignment, {})
+    hosts = settings.get("hosts", [])
+    if not isinstance(hosts, list) or not all(isinstance(each, str) for each in hosts):
+        raise UsageError(f"{private / SETTINGS_FILE}: {assignment}.hosts must be a list of names of servers.")
+    local = settings.get("allow_local", False) is True
+    return Place(private / "mirror.git", tuple(each.lower() for each in hosts), local)
+
+
 def _read_settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
@@ -136,6 +162,20 @@ def answer_test(course: Course, assignment: str, student: str, address: Any) -> 
         if answer is None:
             raise GraderError("only the reference's address can be proved, the one that task.toml names")
         return answer
+    exercise, checked = check_submission(course, assignment, student, text)
+    due = exercise.task.due
+    watched = due is None or any(sighting.at <= due for sighting in Ledger(exercise.ledger).read())
+    return as_answer(checked if watched else _excuse_unwatched(checked))
+
+
+def check_submission(course: Course, assignment: str, student: str, address: str) -> tuple[Exercise, Checked]:
+    """Look at the work that a student's submission names, and remember it.
+
+    Raises
+    ------
+    GraderError
+        Where nothing can be said, by our own fault; the message says why.
+    """
     try:
         exercise = read_exercise(course, assignment)
         place = exercise.address()
@@ -149,10 +189,7 @@ def answer_test(course: Course, assignment: str, student: str, address: Any) -> 
         upstream = recent_upstream(mirror, place, now)
         ledger = Ledger(exercise.ledger)
         bench = Bench(mirror, exercise.task, exercise.roster, upstream, now, ledger, exercise.local)
-        checked = check_student(bench, known, text)
-    due = exercise.task.due
-    watched = due is None or any(sighting.at <= due for sighting in ledger.read())
-    return as_answer(checked if watched else _excuse_unwatched(checked))
+        return exercise, check_student(bench, known, address)
 
 
 def _excuse_unwatched(checked: Checked) -> Checked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from fairmark.repository.records import Page, Student, Task
 from fairmark.repository.rules import fault_of_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from fairmark.repository.checking import Checked
 
@@ -145,9 +146,20 @@ def rehearse_reference(folder: Path, address: str) -> dict[str, Any] | None:
     dict or None
         The answer as plain data; None where the address is not the reference's.
     """
-    task = read_task(folder / TASK_FILE)
-    if not task.reference or address.strip().rstrip("/") != task.reference.rstrip("/"):
-        return None
+    with stage_reference(folder, address) as staged:
+        return None if staged is None else as_answer(staged[1])
+
+
+@contextmanager
+def stage_reference(folder: Path, address: str) -> Iterator[tuple[Mirror, Checked] | None]:
+    """Let a perfect student work on a stand-in forge for a while; yield the mirror and what was found.
+
+    Parameters are those of `rehearse_reference`; None is yielded where the address is not the reference's.
+    """
+    task = read_task(folder / TASK_FILE) if (folder / TASK_FILE).is_file() else None
+    if task is None or not task.reference or address.strip().rstrip("/") != task.reference.rstrip("/"):
+        yield None
+        return
     now = time.time()
     task = replace(task, opens=now - 3 * _DAY, due=now + _DAY)
     student = Student("reference", "Reference", ("reference@uni.example",), "reference")
@@ -156,12 +168,11 @@ def rehearse_reference(folder: Path, address: str) -> dict[str, Any] | None:
         upstream = found_upstream(forge, folder / UPSTREAM, "course/original", now - 2 * _DAY)
         stage = Stage(upstream, forge.fork(upstream, "reference"), task, student, now - _DAY)
         act_perfect(stage)
+        forge.close()
         with Mirror(Path(scratch) / "mirror.git") as mirror:
             place = read_address(str(upstream.folder), local=True)
             bench = Bench(mirror, task, (student,), look_at_upstream(mirror, place), now, local=True)
-            checked = check_student(bench, student, str(stage.fork.folder))
-        forge.close()
-    return as_answer(checked)
+            yield mirror, check_student(bench, student, str(stage.fork.folder))
 
 
 def as_answer(checked: Checked) -> dict[str, Any]:
