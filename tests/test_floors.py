@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "fairmark"
 
 FLOORS = (
     {"errors", "results", "names", "packages", "startup", "plainyaml"},
-    {"compare", "quiz", "outputs", "inquiry", "settings"},
+    {"compare", "quiz", "outputs", "inquiry", "settings", "provenance"},
     {"previews", "feedback", "statistics"},
     {"checks", "course", "exporters"},
     {"rooms", "intake", "faults", "seating", "environment", "repository", "fingerprint"},

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fairmark.errors import UsageError
+from fairmark.provenance import collected_folder, note_commit
 from fairmark.repository.address import AddressError, read_address
 from fairmark.repository.checking import allowed_hosts
 from fairmark.repository.mirror import Mirror, Unanswered
@@ -59,12 +60,15 @@ class HandIn:
         When it was handed in, or first seen, in seconds since 1970.
     source : str
         Where it came from; for a fork with the commit's id.
+    commit : str
+        The commit's id, where it came from a repository.
     """
 
     student: str
     files: Mapping[str, bytes]
     at: float | None
     source: str
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ def collect_forks(course: Course, exercise: Exercise, assignment: str, now: floa
                 words = f"no notebook of {assignment} in commit {chosen['commit'][:10]}"
                 receipts.append(Receipt(student.id, "nothing", "; ".join(filter(None, (trouble, words)))))
                 continue
-            found = HandIn(student.id, files, chosen["at"], f"{student.fork} {chosen['commit']}")
+            commit = chosen["commit"]
+            found = HandIn(student.id, files, chosen["at"], f"{student.fork} {commit}", commit)
             receipt = index.place(found)
             words = "; ".join(filter(None, (f"commit {chosen['commit'][:10]}", trouble, *left_out)))
             receipts.append(replace(receipt, words=words))
@@ -358,7 +363,7 @@ class Index:
     def __init__(self, course: Course, assignment: str) -> None:
         self.course = course
         self.assignment = assignment
-        self.folder = course.root / ".fairmark" / "collected" / assignment
+        self.folder = collected_folder(course.root, assignment)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._notes = self.folder / "index.jsonl"
 
@@ -394,6 +399,7 @@ class Index:
             _write_folder(version, found.files)
             entry = {"student": found.student, "version": digest, "at": found.at, "from": found.source}
             self._note(entry | {"collected_at": time.time()})
+        note_commit(self.folder / found.student, found.commit, found.files)
         there = _read_folder(target)
         if there is not None and digest_files(there) == digest:
             return Receipt(found.student, "same")

@@ -108,6 +108,8 @@ class Submission:
         When it was handed in, in UTC; None where ``timestamp.txt`` is missing or unreadable.
     notes : tuple of str
         What is wrong with the folder, in words for the student.
+    commit : str
+        Of the repository that it was collected from; empty where it is from none.
     """
 
     student: str
@@ -116,6 +118,7 @@ class Submission:
     notebooks: tuple[str, ...]
     timestamp: datetime | None = None
     notes: tuple[str, ...] = ()
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

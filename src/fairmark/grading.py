@@ -600,7 +600,10 @@ def build_result(
     return SubmissionResult(
         assignment=AssignmentStamp(hall.assignment.id, hall.assignment.sha256),
         submission=SubmissionStamp(
-            submission.student, timestamp.isoformat() if timestamp else None, str(submission.folder)
+            submission.student,
+            timestamp.isoformat() if timestamp else None,
+            str(submission.folder),
+            submission.commit,
         ),
         grader=stamp_grader(hall),
         status=status,

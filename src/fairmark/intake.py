@@ -10,12 +10,14 @@ import os
 import re
 import stat
 import unicodedata
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from fairmark.course import Collected, Parcel, Submission, split_at
 from fairmark.errors import Ungradable
+from fairmark.provenance import collected_folder, find_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -325,6 +327,8 @@ def read_parcel(course: Course, assignment: Assignment | Source, submission: Sub
         except Ungradable as error:
             refused[name] = str(error)
     collected = collect_files(course, assignment, submission)
+    noted = collected_folder(course.root, submission.assignment) / submission.student
+    submission = replace(submission, commit=find_commit(noted, notebooks))
     return Parcel(submission, notebooks, refused, collected.files, collected.notes)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from fairmark.cli import main
 from fairmark.course import open_course
+from fairmark.intake import find_submissions, read_parcel
 from fairmark.repository.address import read_address
 from fairmark.repository.api import api_address, ask_forge
 from fairmark.repository.assignment import read_task
@@ -114,7 +115,7 @@ def test_notebooks_are_collected_from_forks_as_they_were_when_due(course, capsys
     forge = Forge(forge_folder(course))
     fork = forge.repository("ada-codes/notes")
     notebook = (ROOT / "release" / NAME / f"{NAME}.ipynb").read_bytes()
-    fork.commit("main", {f"work/{NAME}.ipynb": notebook, "work/data.csv": "1,2\n"}, "Answer the questions")
+    commit = fork.commit("main", {f"work/{NAME}.ipynb": notebook, "work/data.csv": "1,2\n"}, "Answer it")
     words = ["collect", NAME, "--forks", "--course", str(course.root), "--now"]
     assert main([*words, str(DUE - 100)]) == 0
     handed = course.submitted("ada", NAME)
@@ -125,6 +126,11 @@ def test_notebooks_are_collected_from_forks_as_they_were_when_due(course, capsys
     assert main([*words, str(DUE + 100)]) == 0
     assert (handed / f"{NAME}.ipynb").read_bytes() == notebook
     shown = capsys.readouterr().out
+    source = course.list_source(NAME)
+    (submission,) = find_submissions(course, NAME, ["ada"])
+    assert read_parcel(course, source, submission).submission.commit == commit
+    (handed / f"{NAME}.ipynb").write_bytes(notebook + b" ")
+    assert read_parcel(course, source, submission).submission.commit == ""
     assert "no notebook" in shown
     assert "same" in shown
     forge.close()
