@@ -127,7 +127,7 @@ def crash(course: Course, choose: random.Random, *, force: bool) -> str:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
-    _, told = process.communicate(timeout=180)
+    _, told = process.communicate(timeout=600)
     words = f"after {moment:.2f} s: {killed} killed ({victim}), exit code {process.returncode}"
     if victim in _MARKS_OF and process.returncode != 0:
         words += f"; FAULT: a lost {victim} failed the batch: {told[-500:]}"

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -184,24 +183,6 @@ def test_without_a_sandbox_nothing_is_graded(tmp_path, monkeypatch):
     assert not (made.root / "autograded").exists()
 
 
-def test_two_graders_at_once_do_not_disturb_each_other(tmp_path):
-    """Both finish, and everybody has their points."""
-    made = make_course(tmp_path)
-    for student in ("ann", "bob", "cem"):
-        hand_in(made, student)
-    command = [sys.executable, "-m", "fairmark.cli", "grade", "ps1", "--workers", "1"]
-
-    def run(_):
-        return subprocess.run(command, cwd=made.root, capture_output=True, text=True, check=False)
-
-    with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(run, range(2)))
-    assert [each.returncode for each in done] == [0, 0], [each.stderr for each in done]
-    assert {score.student: score.score for score in read_scores(made, "ps1")} == dict.fromkeys(
-        ("ann", "bob", "cem"), 6
-    )
-
-
 def _ours_are_running(mark):
     return [
         path
@@ -223,13 +204,13 @@ def test_an_interrupted_grader_leaves_nothing_running(tmp_path, signum):
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not _ours_are_running("sleep 987654") and time.monotonic() < end:
         time.sleep(0.1)
     assert _ours_are_running("sleep 987654")
     os.kill(process.pid, signum)
-    process.communicate(timeout=60)
-    end = time.monotonic() + 15
+    process.communicate(timeout=180)
+    end = time.monotonic() + 60
     while _ours_are_running("sleep 987654") and time.monotonic() < end:
         time.sleep(0.1)
     assert not _ours_are_running("sleep 987654")

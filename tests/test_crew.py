@@ -15,8 +15,7 @@ from fairmark.errors import UsageError
 from fairmark.gradebook import read_scores
 from fairmark.survey import survey_assignment
 
-SLOW = "import time\ntime.sleep(0.7)\ndef mean(numbers):\n    return sum(numbers) / len(numbers)"
-FAST = "def mean(numbers):\n    return sum(numbers) / len(numbers)"
+SLOW = "import time\ntime.sleep(0.5)\ndef mean(numbers):\n    return sum(numbers) / len(numbers)"
 WRONG = "def mean(numbers):\n    return max(numbers)"
 STUDENTS = ("ann", "bob", "cem", "dora", "eva", "fay")
 EXPECTED = {student: 2 if student == "bob" else 6 for student in STUDENTS}
@@ -37,47 +36,50 @@ def marks(course):
     return {score.student: score.score for score in read_scores(course, "ps1")}
 
 
-def kill_one(mark):
-    """Kill a process of ours whose command line holds `mark`, where there is one at this moment."""
-    for pid, line in processes_below(os.getpid()).items():
-        if mark in line:
-            os.kill(pid, signal.SIGKILL)
-            return [pid]
-    return []
+@pytest.fixture
+def kill_one():
+    """What kills a process whose command line holds a mark, where there is one that this test has started."""
+    others = set(processes_below(os.getpid()))
+
+    def kill(mark):
+        for pid, line in processes_below(os.getpid()).items():
+            if mark in line and pid not in others:
+                os.kill(pid, signal.SIGKILL)
+                return [mark]
+        return []
+
+    return kill
 
 
-@pytest.mark.parametrize("mark", ["spawn_main", "fairmark.rooms.zygote"])
-def test_a_worker_or_a_zygote_that_is_killed_costs_nobody_anything(course, mark):
+def test_a_worker_and_zygotes_that_are_killed_cost_nobody_anything(course, kill_one):
     """The submission is graded again by another; nothing failed."""
     killed = []
+    marks_left = ["spawn_main", "fairmark.rooms.zygote", "fairmark.rooms.zygote"]
 
     def tell(*_):
-        if len(killed) < 2:
-            killed.extend(kill_one(mark))
+        if marks_left and kill_one(marks_left[0]):  # rooms that are just being started again have no zygote
+            killed.append(marks_left.pop(0))
 
     batch = grade_assignment(course, "ps1", workers=2, tell=tell)
-    assert killed
+    assert "spawn_main" in killed
+    assert "fairmark.rooms.zygote" in killed
     assert batch.failures == ()
     assert marks(course) == EXPECTED
     assert survey_assignment(course, "ps1").todo == ()
 
 
-def test_a_zygote_that_is_killed_under_a_single_grader_is_replaced(course):
+def test_a_zygote_that_is_killed_under_a_single_grader_is_replaced(course, kill_one):
     """Also without worker processes."""
     killed = []
 
     def tell(*_):
-        if len(killed) < 2:
+        if not killed:
             killed.extend(kill_one("fairmark.rooms.zygote"))
 
-    batch = grade_assignment(course, "ps1", ("ann", "bob", "cem"), workers=1, tell=tell)
+    batch = grade_assignment(course, "ps1", ("ann", "bob"), workers=1, tell=tell)
     assert killed
     assert batch.failures == ()
-    assert {student: marks(course)[student] for student in ("ann", "bob", "cem")} == {
-        "ann": 6,
-        "bob": 2,
-        "cem": 6,
-    }
+    assert marks(course) == {"ann": 6, "bob": 2}
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -120,12 +122,14 @@ def cluster(tmp_path):
     processes += [start(*worker), start(*worker)]
     from distributed import Client  # noqa: PLC0415
 
-    with Client(address, timeout="60s", set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
-    yield address, processes[1:]
-    for process in processes:
-        process.kill()
-        process.wait()
+    try:
+        with Client(address, timeout="180s", set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=180)
+        yield address, processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def test_a_cluster_grades_although_one_of_its_workers_is_killed(course, cluster):
@@ -146,10 +150,7 @@ def test_a_cluster_grades_although_one_of_its_workers_is_killed(course, cluster)
     assert all(stamps.values())
     left = [line for line in processes_below(workers[1].pid).values() if "fairmark.rooms.zygote" in line]
     assert left == []
-    again = grade_assignment(course, "ps1", ("ann", "bob"), workers=1, force=True)
-    items = {item.id: item.score for result in again.results for item in result.items}
-    assert items
-    assert marks(course) == EXPECTED
+    assert survey_assignment(course, "ps1").todo == ()
 
 
 def test_no_scheduler_is_wrong_use(course):

@@ -1,5 +1,6 @@
 """Nothing is graded twice that would come out the same, and everything is that would not."""
 
+import shutil
 import subprocess
 import sys
 
@@ -14,16 +15,22 @@ from fairmark.results import from_document, to_document
 from fairmark.survey import survey_assignment
 
 
-@pytest.fixture
-def graded(tmp_path):
-    """A course in which two students are graded."""
-    course = make_course(tmp_path)
-    (tmp_path / "autograder").mkdir()
-    (tmp_path / "autograder" / "checks.py").write_text("LIMIT = 1\n")
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A course folder in which two students are graded."""
+    course = make_course(tmp_path_factory.mktemp("survey"))
+    (course.root / "autograder").mkdir()
+    (course.root / "autograder" / "checks.py").write_text("LIMIT = 1\n")
     for student in ("ann", "bob"):
         hand_in(course, student)
     assert not grade_assignment(course, "ps1", workers=1).failures
-    return course
+    return course.root
+
+
+@pytest.fixture
+def graded(original, tmp_path):
+    """A copy of it at another place, where it is as good."""
+    return open_course(shutil.copytree(original, tmp_path / "course"))
 
 
 def todo(course, *students):

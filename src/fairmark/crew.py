@@ -142,13 +142,13 @@ class Crew:
         """Give up the executor of a worker that was lost, with all of its workers."""
         executor, self._executor, self._submit = self._executor, None, None
         if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(wait=False)
 
     def close(self, *, at_once: bool = False) -> None:
         """End the workers and their rooms, if need be in the middle of what they are at."""
         executor, self._executor, self._submit = self._executor, None, None
         if executor is not None:
-            executor.shutdown(wait=not at_once, cancel_futures=True)
+            executor.shutdown(wait=not at_once)  # Dask's takes nothing else
         if self._leave is not None:
             self._leave()
 
@@ -200,7 +200,7 @@ class _Processes(ProcessPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
         """End the processes; where nobody waits for them, in the middle of what they are at."""
         processes = list((self._processes or {}).values())
-        super().shutdown(wait=wait, cancel_futures=cancel_futures)
+        super().shutdown(wait=wait, cancel_futures=cancel_futures or not wait)
         if not wait:
             for process in processes:
                 process.kill()

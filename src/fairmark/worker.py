@@ -6,6 +6,7 @@ A worker may be this process, one of several on this machine, or one of a cluste
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import pickle
 import shutil
@@ -98,9 +99,10 @@ def write_brief(course: Course, assignment: Assignment, *, elsewhere: bool = Fal
         The workers do not see the course folder.
     """
     settings = json.dumps(_plain(course.config))
-    key = f"{course.root}\0{assignment.id}\0{assignment.sha256}\0{elsewhere}"
+    pickled = pickle.dumps(assignment)
     if not elsewhere:
-        return Brief(key, str(course.root), settings, pickle.dumps(assignment))
+        root = str(course.root)
+        return Brief(_digest((root, settings, pickled)), root, settings, pickled)
     trusted = course.root / "autograder"
     paths = {path: path.relative_to(course.root) for path in sorted(trusted.rglob("*")) if path.is_file()}
     files = [
@@ -110,7 +112,11 @@ def write_brief(course: Course, assignment: Assignment, *, elsewhere: bool = Fal
     ]
     files += [(f"files/{name}", data) for name, data in read_files(assignment).items()]
     files.append((".fairmark/secret", course.secret()))
-    return Brief(key, "", settings, pickle.dumps(assignment), tuple(files))
+    return Brief(_digest((settings, pickled, *files)), "", settings, pickled, tuple(files))
+
+
+def _digest(parts: tuple[object, ...]) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
