@@ -11,9 +11,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.attacks.cases import FOLDER, find_attacks
-from tests.attacks.doors import DOORS
+from tests.attacks.cases import FOLDER, find_attacks, read_family
+from tests.attacks.doors import DOORS, Door
 from tests.attacks.runner import Round, Stage, Verdict
+
+# For one cell: kernels of stock nbgrader import everything anew.
+_SECONDS: dict[Door, int] = {"fairmark": 5, "nbgrader": 5, "stock": 20}
+_DAMAGING = ("harm", "broken files", "breaking out", "persistence", "pages")
 
 
 def main() -> int:
@@ -23,7 +27,8 @@ def main() -> int:
         "which", nargs="*", default=["*"], help="names or families, with * for anything; default: all"
     )
     parser.add_argument("--door", choices=DOORS, action="append", help="default: fairmark and nbgrader")
-    parser.add_argument("--together", type=int, help="attacks in one course; default: all, and 1 for stock")
+    parser.add_argument("--together", type=int, help="attacks in one course; default: all; for stock 8, or 1")
+    parser.add_argument("--each", type=int, help="so many attacks of each family; default: all")
     parser.add_argument("--between", type=int, default=5, help="attacks between two honest students")
     parser.add_argument("--workers", type=int, default=2, help="of fairmark grade")
     parser.add_argument(
@@ -38,11 +43,10 @@ def main() -> int:
         console.print(f"There is no attack named {' '.join(options.which)}.")
         return 2
     with tempfile.TemporaryDirectory(prefix="fairmark-stage-") as folder:
-        stage = Stage(Path(folder), seconds=15 if options.honest else 5)
         good = True
         for door in options.door or DOORS[:2]:
-            size = options.together or (1 if door == "stock" else len(paths))
-            groups = [paths[start : start + size] for start in range(0, len(paths), size)]
+            stage = Stage(Path(folder, door), seconds=15 if options.honest else _SECONDS[door])
+            groups = _group(_choose(paths, options.each), door, options.together)
             rounds = []
             for number, group in enumerate(groups):
                 keep = options.keep / f"{door}-{number}" if options.keep else None
@@ -53,6 +57,27 @@ def main() -> int:
                     _tell_each(console, rounds[-1])
             good = _tell(console, door, rounds) and good
     return 0 if good else 1
+
+
+def _choose(paths: list[Path], most: int | None) -> list[Path]:
+    """Return at most so many of each family: those that come first by name."""
+    families: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        families[read_family(path)].append(path)
+    return [path for family in families.values() for path in family[:most]]
+
+
+def _group(paths: list[Path], door: Door, together: int | None) -> list[list[Path]]:
+    """Part the attacks into those that are graded in one course.
+
+    What stock nbgrader does not withstand may end the batch: an attack that can is graded alone, so that the
+    damage is known to be its own. Those on marks and on secrets are told by their own marks and pages.
+    """
+    alone = [path for path in paths if door == "stock" and read_family(path).startswith(_DAMAGING)]
+    others = [path for path in paths if path not in alone]
+    size = together or (8 if door == "stock" else max(len(paths), 1))
+    groups = [others[start : start + size] for start in range(0, len(others), size)]
+    return [*groups, *([path] for path in alone)]
 
 
 def _reasons(one: Round, verdict: Verdict) -> list[str]:

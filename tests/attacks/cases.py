@@ -142,10 +142,15 @@ def find_attacks(
     """Return the folders of the attacks whose name or family fits one of the patterns, sorted by name."""
     found = []
     for path in sorted(folder.glob(f"*/{file}")):
-        family = tomllib.loads(path.read_text(encoding="utf-8"))["family"]
-        if any(fnmatchcase(name, pattern) for pattern in patterns for name in (path.parent.name, family)):
+        names = (path.parent.name, read_family(path))
+        if any(fnmatchcase(name, pattern) for pattern in patterns for name in names):
             found.append(path)
     return found
+
+
+def read_family(path: Path) -> str:
+    """Return the family that an attack says it is of."""
+    return str(tomllib.loads(path.read_text(encoding="utf-8"))["family"])
 
 
 def read_attack(path: Path, number: int, places: dict[str, str]) -> Attack:

@@ -40,6 +40,9 @@ _RUNS = frozenset(
     )
 )
 _QUOTES = ("pre", "code")
+# What the page's own drawings are made of.
+_DRAWN = frozenset(("rect", "text", "circle", "image"))
+_PLAIN_DRAWING = {"viewbox", "role", "aria-label"}
 _COMMANDS = ("\\href", "\\cssId", "\\style", "\\class", "\\require", "\\unicode", "\\data")
 _LOADS = (
     "src",
@@ -176,12 +179,18 @@ class _Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.found: list[str] = []
         self.formulas: list[str] = []
+        self.drawing = False
         self.inside = ""
         self.quoted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.quoted += tag in _QUOTES
-        if tag in _RUNS:
+        drawing = self.drawing
+        self.drawing = (drawing or tag == "svg") and tag in (*_DRAWN, "svg")
+        plain = self.drawing and not drawing and {name for name, _ in attrs} <= _PLAIN_DRAWING
+        if drawing and not self.drawing:
+            self.found.append(f"<{tag}> in a drawing")
+        if tag in _RUNS and not plain:
             self.found.append(f"<{tag} {sorted(f'{name}={value}' for name, value in attrs)}>")
             self.inside = tag
         for name, value in attrs:
@@ -206,6 +215,7 @@ class _Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self.inside = ""
+        self.drawing &= tag != "svg"
         self.quoted -= tag in _QUOTES
 
 

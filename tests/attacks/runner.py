@@ -116,7 +116,7 @@ class Stage:
                 root,
                 places,
                 {"FAIRMARK_CANARY": self.canaries["ENVIRONMENT"]},
-                seconds=60 + 20 * len(attacks),
+                seconds=(60 if door != "stock" else 240) + 20 * len(attacks),
                 workers=workers,
             )
             pages = doors.write_feedback(root) if door != "stock" else ""
