@@ -238,6 +238,14 @@ def test_a_test_reads_what_was_handed_in_beside_the_notebook(student_zygote, exa
         assert run.good, run.outputs
 
 
+def test_what_a_test_hands_over_is_in_no_later_output(sitting):
+    """Neither by Python nor by a descriptor can a function print a hidden test's inputs for its student."""
+    tell = "import os, sys\ndef f(x):\n    for out in (1, 2): os.write(out, x.encode())\n    print(x, file=sys.stderr)"
+    sitting.run_student(tell)
+    assert sitting.run_test(TestCell("f('secret')", students=frozenset({"f"}))).good
+    assert "secret" not in str(sitting.run_student("print('mine')").outputs)
+
+
 def test_no_file_of_a_students_is_a_setting_for_the_tests(student_zygote, examiner_zygote):
     """The examiner's home is empty, and what a test starts takes neither modules nor orders from the hand-in."""
     order = b"[core]\n\tfsmonitor = touch /tmp/obeyed\n\tbare = "

@@ -48,13 +48,16 @@ def main() -> int:
             stage = Stage(Path(folder, door), seconds=15 if options.honest else _SECONDS[door])
             groups = _group(_choose(paths, options.each), door, options.together)
             rounds = []
-            for number, group in enumerate(groups):
-                keep = options.keep / f"{door}-{number}" if options.keep else None
-                rounds.append(
-                    stage.play(door, group, between=options.between, workers=options.workers, keep=keep)
-                )
-                if len(groups) > 1:
-                    _tell_each(console, rounds[-1])
+            while groups:
+                group = groups.pop(0)
+                keep = options.keep / f"{door}-{len(rounds)}" if options.keep else None
+                played = stage.play(door, group, between=options.between, workers=options.workers, keep=keep)
+                if door == "stock" and len(group) > 1 and (played.bystanders or played.harm):
+                    groups += [[path] for path in group]  # whose damage it is shows when each is alone
+                    continue
+                rounds.append(played)
+                if len(rounds) > 1 or groups:
+                    _tell_each(console, played)
             good = _tell(console, door, rounds) and good
     return 0 if good else 1
 
