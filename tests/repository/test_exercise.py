@@ -8,6 +8,9 @@ import pytest
 
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
+from fairmark.quality import Snapshot
+from fairmark.quality.asking import answer_snapshot
+from fairmark.repository.assignment import read_task
 from fairmark.repository.exercise import read_exercise
 from fairmark.repository.practice import forge_folder
 from fairmark.simulation import hand_in, read_recipes
@@ -101,3 +104,15 @@ def test_nobody_is_late_because_nobody_looked(course):
     assert [check.title for check in item.checks if check.status == "error"] == [
         "The work was there in time."
     ]
+
+
+def test_a_checklist_sees_the_head_that_the_rules_choose(course, results):  # noqa: ARG001 - seen when graded
+    """The repository can be asked for its habits too, also when its branch was reset: it had been seen."""
+    fork = str(forge_folder(course) / "zora-codes" / "notes.git")
+    answer = answer_snapshot(course, NAME, "zora", fork)
+    snapshot = Snapshot.from_plain(answer["snapshot"])
+    page = next(blob for blob in snapshot.blobs if blob.path == "docs/noise.md")
+    assert b"A detector receives photons" in page.content
+    assert [commit.message.strip() for commit in snapshot.commits] == ["Correct the spelling in docs/noise.md"]
+    proof = answer_snapshot(course, NAME, "", read_task(ROOT / "autograder" / NAME / "task.toml").reference)
+    assert len(proof["snapshot"]["commits"]) == 1

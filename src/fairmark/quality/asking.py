@@ -109,6 +109,8 @@ def _look_at_exercise(course: Course, assignment: str, student: str, text: str) 
             return _nothing(evidence.fork.words, ours=evidence.fork.state == "unreachable")
         return _nothing("no commit of yours was found beside those of the original")
     with Mirror(exercise.mirror) as mirror, mirror.locked():
+        if mirror.reader.head(evidence.work.head) is None:
+            return _nothing("your work was seen before, and is not kept any more", ours=True)
         return _take(mirror, evidence.work.head, evidence.work.own)
 
 
