@@ -188,17 +188,24 @@ class Session:
             Where not even the first room can be built.
         """
         proved = False
-        for submission, written in self.run(found):
+        for submission, written in self.run(found, _import_gradebook):
             if isinstance(written, SandboxError) and not proved:
                 raise written
             proved = True
             yield submission, self._settle(submission, written, found.ground.cells)
         keep_source(self.course, self.assignment.id, found.ground)
 
-    def run(self, found: Survey) -> Iterator[tuple[str, Written | Exception]]:
-        """Grade what has to be graded and write nothing; yield what came of each student's submission."""
+    def run(
+        self, found: Survey, meanwhile: Callable[[], None] | None = None
+    ) -> Iterator[tuple[str, Written | Exception]]:
+        """Grade what has to be graded and write nothing; yield what came of each student's submission.
+
+        `meanwhile` is called once while the workers start.
+        """
         outcomes = self.crew.grade(
-            found.todo, lambda submission: read_parcel(self.course, self.assignment, submission)
+            found.todo,
+            lambda submission: read_parcel(self.course, self.assignment, submission),
+            meanwhile,
         )
         for submission, parcel, written in outcomes:
             if isinstance(written, Exception):
@@ -223,6 +230,11 @@ class Session:
         except Exception:  # noqa: BLE001 - a fault of ours in one submission must not stop the others
             return Failure(student, traceback.format_exc(limit=-4))
         return result
+
+
+def _import_gradebook() -> None:
+    """Import nbgrader, which takes seconds, while the workers start."""
+    import fairmark.gradebook  # noqa: F401, PLC0415
 
 
 def _open_gradebook(course: Course, assignment: Assignment) -> Writer:

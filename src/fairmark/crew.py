@@ -77,7 +77,10 @@ class Crew:
             self._executor, self._submit = self._employ()
 
     def grade(
-        self, submissions: Iterable[Submission], read: Callable[[Submission], Parcel]
+        self,
+        submissions: Iterable[Submission],
+        read: Callable[[Submission], Parcel],
+        meanwhile: Callable[[], None] | None = None,
     ) -> Iterator[tuple[Submission, Parcel, Written | Exception]]:
         """Grade submissions; yield each with what came of it, in the order in which they are finished.
 
@@ -90,6 +93,8 @@ class Crew:
             Taken one by one: no more is in memory than the workers are at.
         read : callable
             Reads what was handed in.
+        meanwhile : callable, optional
+            Called once when the first workers have something to do, which takes them longest.
         """
         waiting = deque[_Job]()
         coming = (_Job(submission, read(submission)) for submission in submissions)
@@ -103,6 +108,9 @@ class Crew:
                 running[self._hand_over(job)] = job
             if not running:
                 return
+            if meanwhile is not None:
+                meanwhile()
+                meanwhile = None
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 job = running.pop(future)
