@@ -181,6 +181,7 @@ class Writer:
             # The first thing that is written keeps others from writing: what is read from here on stays true.
             digest = result.fingerprint.digest if result.fingerprint else ""
             write_entry(book.db.connection(), submission.id, digest)
+            book.db.flush()  # the time of the hand-in, which would be forgotten with all that was read
             book.db.expire_all()
             book.db.scalars(_grades_of(submission).with_for_update(of=api.Grade)).all()
             names = {

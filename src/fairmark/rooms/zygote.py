@@ -270,6 +270,8 @@ class Zygote:
         faults = []
         sys.path[:0] = self.setup["path"]
         needed = [name for name in self.setup["without"] if name in sys.modules]
+        if needed:  # the author is told so; till then a room without them could not even be built
+            self.setup["without"] = []
         shell.do_without(self.setup["without"])
         shell.warm(self.setup["role"])
         for statement in self.setup["preload"]:
@@ -279,7 +281,7 @@ class Zygote:
                 faults.append(f"{statement}: {type(error).__name__}: {error}")
         gc.collect()
         gc.freeze()
-        needed += [name for name in self.setup["without"] if name in sys.modules and name not in needed]
+        needed += [name for name in self.setup["without"] if name in sys.modules]
         self.answer({"ready": True, "faults": faults[:50], "needed": needed})
 
     def answer(self, message: dict[str, Any]) -> None:
