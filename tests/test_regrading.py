@@ -127,7 +127,7 @@ def test_verify_shows_that_the_same_comes_out(course, capsys):
     found = verify(course, "bob", "ps1")
     assert (found.differences, found.why) == ((), ())
     assert {part for part, then, now in found.parts if then == now} == {
-        "source", "submission", "autograder", "packages", "config", "grader", "seed",
+        "source", "submission", "autograder", "packages", "config", "grader", "seed", "evidence",
     }  # fmt: skip
     assert main(["verify", "bob", "ps1", "--course", str(course.root)]) == 0
     assert "The same comes out" in capsys.readouterr().out

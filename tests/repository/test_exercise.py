@@ -113,6 +113,8 @@ def test_a_checklist_sees_the_head_that_the_rules_choose(course, results):  # no
     snapshot = Snapshot.from_plain(answer["snapshot"])
     page = next(blob for blob in snapshot.blobs if blob.path == "docs/noise.md")
     assert b"A detector receives photons" in page.content
-    assert [commit.message.strip() for commit in snapshot.commits] == ["Correct the spelling in docs/noise.md"]
+    assert [commit.message.strip() for commit in snapshot.commits] == [
+        "Correct the spelling in docs/noise.md"
+    ]
     proof = answer_snapshot(course, NAME, "", read_task(ROOT / "autograder" / NAME / "task.toml").reference)
     assert len(proof["snapshot"]["commits"]) == 1
