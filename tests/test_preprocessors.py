@@ -148,16 +148,17 @@ def test_autograde_grades_everyone_it_can(graded):
     """Right work gets its points, blank and broken work none, and nobody stops the batch."""
     course, told = graded
     scores = {score.student: score.score for score in read_scores(course, "ps1")}
-    assert scores == {"ann": 6, "blank": 0, "broken": 0, "links": 6, "stolen": 0}
+    assert scores == {"ann": 6, "blank": 0, "broken": 0, "links": 6, "stolen": 0, "waits": 0}
     assert "broken/ps1/numbers.ipynb: The file is not JSON" in told
 
 
 def test_autograde_names_what_it_does_not_touch(graded):
-    """A folder that is a link, and a pipe that nbgrader would wait for, are named and left alone."""
+    """A folder that is a link is named and left alone; a pipe in the place of the time is no time."""
     course, told = graded
-    for student in ("eve", "waits"):
-        assert f"{student}/ps1 is left out" in told
-        assert not course.autograded(student, "ps1").exists()
+    assert "eve/ps1 is left out" in told
+    assert not course.autograded("eve", "ps1").exists()
+    waits = json.loads((course.autograded("waits", "ps1") / "result.json").read_text())
+    assert "timestamp.txt" in "\n".join(waits["notes"])
 
 
 def test_autograde_copies_nothing_that_links_lead_to(graded):

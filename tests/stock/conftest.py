@@ -36,6 +36,9 @@ DIFFERENT = {
     "TestNbGraderAutograde::test_no_execute": (
         "outputs that a student hands in prove nothing: the code runs, and a warning says so"
     ),
+    "TestNbGraderAutograde::test_grade_empty_timestamp": (
+        "a timestamp.txt that tells no time is a student's file like others: it is told, and the work is graded"
+    ),
     "TestNbGraderAutograde::test_grade_with_validating_envvar": (
         "student code cannot tell that it is being graded: NBGRADER_EXECUTION is not set"
     ),
