@@ -1,5 +1,6 @@
 """A batch grades everybody: broken hand-ins are told by name, our failures give nobody a zero."""
 
+import contextlib
 import json
 import os
 import re
@@ -184,11 +185,12 @@ def test_without_a_sandbox_nothing_is_graded(tmp_path, monkeypatch):
 
 
 def _ours_are_running(mark):
-    return [
-        path
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if path.exists() and mark.encode() in path.read_bytes().replace(b"\0", b" ")
-    ]
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if mark.encode() in path.read_bytes().replace(b"\0", b" "):
+                found.append(path)
+    return found
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])

@@ -7,6 +7,8 @@ and does not stop the others.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -233,8 +235,22 @@ class Session:
 
 
 def _import_gradebook() -> None:
-    """Import nbgrader, which takes seconds, while the workers start."""
-    import fairmark.gradebook  # noqa: F401, PLC0415
+    """Import nbgrader, which takes seconds, while the workers start.
+
+    An interrupt is heard after that: some module on the way may swallow the exception that it raises.
+    """
+    heard: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, lambda number, _: heard.append(number))
+    try:
+        import fairmark.gradebook  # noqa: F401, PLC0415
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if heard:
+        raise KeyboardInterrupt
 
 
 def _open_gradebook(course: Course, assignment: Assignment) -> Writer:
