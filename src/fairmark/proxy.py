@@ -8,7 +8,7 @@ import sys
 import traceback
 import types
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head, unp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from fairmark.rooms.shell import Shell
 
 _Kind = TypeVar("_Kind")
 _OF_STUDENT = "_fairmark_of_student"
@@ -467,6 +469,24 @@ class ExaminerDesk(Desk):
         except WireError as error:
             frame = pack_frame(["ran", False], verdict | {"outputs": [], "report": None, "ours": str(error)})
         self.channel.send(frame)
+
+
+class _Refusal:
+    """A channel on which every question fails."""
+
+    def send(self, frame: bytes) -> None:
+        """Drop a frame."""
+
+    def receive(self) -> Any:
+        """Fail, as a student's function does."""
+        raise ValueError
+
+
+def rehearse(shell: Shell) -> None:
+    """Show an error that comes from the student's room: the first takes long."""
+    name = "of_student"
+    shell.user_ns[name] = StandIn(Link(cast("Channel", _Refusal())), 0, name)
+    shell.run_cell(f"{name}(1)", store_history=True)  # type: ignore[no-untyped-call]
 
 
 def _choose_data(files: dict[str, bytes]) -> dict[str, bytes]:

@@ -142,6 +142,28 @@ def test_a_room_leaves_nothing_for_the_next(student_zygote):
         assert text(run(second, look)[1]) == "False [] ['1', '2']\n"
 
 
+def test_a_room_knows_nothing_of_what_its_zygote_has_rehearsed(room):
+    """The first value, figure and error of a notebook are its first, although the zygote has shown others."""
+    look = "[name for name in ('np', 'plt', 'absent') if name in globals()], hasattr(sys, 'last_value')"
+    assert text(run(room, f"import sys\n{look}")[1]) == "([], False)"
+    assert text(run(room, "__, ___, len(Out), len(In)")[1]) == "('', '', 1, 3)"
+    _, outputs = run(room, "import matplotlib.pyplot as plt\nplt.get_fignums(), plt.figure().number")
+    assert "([], 1)" in text(outputs)
+    _, outputs = run(room, "def f():\n    assert 1 == 2\nf()")
+    trace = "\n".join(outputs[0]["traceback"])
+    assert "Cell In[4], line 3" in trace
+    assert "----> 2     assert 1 == 2" in trace
+
+
+def test_what_inspect_says_of_a_cell_is_what_it_says_in_any_notebook(room):
+    """Source and module of a cell's function are found, and a frame of a cell belongs to no module."""
+    run(room, "import inspect, sys\ndef f():\n    return inspect.getmodule(sys._getframe())")
+    found = "inspect.getsource(f), inspect.getmodule(f) is sys.modules['__main__'], f()"
+    assert text(run(room, found)[1]) == (
+        "('def f():\\n    return inspect.getmodule(sys._getframe())\\n', True, None)"
+    )
+
+
 def test_the_seed_decides_the_random_numbers(student_zygote):
     """Rooms with the same seed draw the same numbers, rooms with another seed others."""
     draws = []

@@ -279,6 +279,7 @@ class Zygote:
                 exec(statement, {})  # noqa: S102 - the instructor's own import statements
             except BaseException as error:  # noqa: BLE001 - an import that fails is told where it is used
                 faults.append(f"{statement}: {type(error).__name__}: {error}")
+        shell.rehearse(self.setup["role"])
         gc.collect()
         gc.freeze()
         needed += [name for name in self.setup["without"] if name in sys.modules]
