@@ -402,7 +402,9 @@ class Zygote:
                 continue
             room.note(use)
             stored = self._look_at_disks(room)
-            if watch.ran_out(room.events) or use.memory + stored + room.printed() > limits["memory"]:
+            most = limits["memory"] - stored - room.printed()
+            # The kernel counts resident pages with a tolerance: half of the memory is far from the limit.
+            if watch.ran_out(room.events) or (use.memory > most / 2 and watch.weigh(room.top) > most):
                 room.end("memory")
             elif use.cpu > limits["cpu_seconds"]:
                 room.end("cpu")
