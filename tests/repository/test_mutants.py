@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from fairmark.repository import checking, rules
-from fairmark.repository import evidence as collected
-from fairmark.repository.evidence import Scene
+from fairmark.repository.evidence import Register, Scene
 from fairmark.repository.forge import Forge
 from fairmark.repository.history import History
 from fairmark.repository.ledger import Ledger
@@ -39,11 +38,16 @@ def mine_is_my_forks_default_head(patch):
 
 
 def author_is_the_exact_address(patch):
-    patch.setattr(collected, "is_named", lambda student, person: person.email == student.emails[0])
+    real = Register.__init__
+
+    def know_first_addresses(self, roster):
+        real(self, [replace(student, emails=student.emails[:1], login="") for student in roster])
+
+    patch.setattr(Register, "__init__", know_first_addresses)
 
 
 def authors_alone_without_coauthors(patch):
-    patch.setattr(collected, "_names", lambda student, commit: collected.is_named(student, commit.author))
+    patch.setattr(Register, "find_named", lambda self, commit: self.find(commit.author))
 
 
 def merge_base_with_main(patch):

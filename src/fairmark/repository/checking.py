@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fairmark.repository.address import PUBLIC_HOSTS, Address, AddressError, read_address
-from fairmark.repository.evidence import Scene, choose
+from fairmark.repository.evidence import Register, Scene, choose
 from fairmark.repository.ledger import Sighting, concerns, is_news, verdicts_of
 from fairmark.repository.mirror import Mirror, Refs, Unanswered
 from fairmark.repository.records import Evidence, Finding, Fork, Opening
@@ -88,10 +88,12 @@ class Bench:
         Allow addresses on this machine.
     forge : mapping of int to Opening
         What the forge says of pull requests, by number; empty where it was not asked.
+    scene : Scene, optional
+        Upstream and its pull requests, where they were read already for the whole class.
     cores : mapping of int to Core, optional
-        What each pull request holds, where that was found out already for the whole class.
+        What each pull request holds, where that was found out already.
     answers : mapping of str to Refs or Unanswered
-        What forks were already asked for, by address.
+        What forks that were asked already said, by address; their heads have been brought.
     """
 
     mirror: Mirror
@@ -102,6 +104,7 @@ class Bench:
     ledger: Ledger | None = None
     local: bool = False
     forge: Mapping[int, Opening] = field(default_factory=dict)
+    scene: Scene | None = None
     cores: Mapping[int, Core] | None = None
     answers: Mapping[str, Refs | Unanswered] = field(default_factory=dict)
 
@@ -134,7 +137,7 @@ def check_student(bench: Bench, student: Student, fork_text: str) -> Checked:
     fork_text : str
         What the student wrote as the fork's address.
     """
-    mirror, task, upstream = bench.mirror, bench.task, bench.upstream
+    task, upstream = bench.task, bench.upstream
     fork, fork_refs, address = look_at_fork(bench, fork_text)
     works: tuple[Work, ...] = ()
     strangers, root = 0, ""
@@ -155,7 +158,7 @@ def check_student(bench: Bench, student: Student, fork_text: str) -> Checked:
         works = scene.find_works(student, theirs, claimed=claimed, cores=cores)
         if address is not None and address.transport == "bundle":
             works = tuple(replace(work, pushed=work.pull is not None) for work in works)
-        works = tuple(_with_forge(merge_as_first_seen(mirror, work, before), bench.forge) for work in works)
+        works = tuple(_with_forge(merge_as_first_seen(scene, work, before), bench.forge) for work in works)
         strangers = scene.count_strangers(cores)
     start = Evidence(task, student, fork, bench.now, None, strangers, upstream.words)
     evidence, findings = judge_with_memory(start, works, before)
@@ -200,22 +203,25 @@ def _with_forge(work: Work, forge: Mapping[int, Opening]) -> Work:
 
 def open_scene(bench: Bench, fork: Refs | None) -> Scene | None:
     """Read all commits of upstream, its pull requests and one fork; None where upstream did not answer."""
-    refs = bench.upstream.refs
+    refs, theirs = bench.upstream.refs, fork.heads.values() if fork else ()
     if refs is None:
         return None
-    heads = [*refs.heads.values(), *refs.pulls.values(), *(fork.heads.values() if fork else ())]
+    if bench.scene is not None:
+        bench.mirror.extend_history(bench.scene.history, theirs)
+        return bench.scene
+    heads = [*refs.heads.values(), *refs.pulls.values(), *theirs]
     history = bench.mirror.read_history(refs.main, heads)
-    return Scene(bench.mirror, history, refs, bench.task, bench.roster, bench.now)
+    return Scene(bench.mirror, history, refs, bench.task, Register(bench.roster), bench.now)
 
 
-def merge_as_first_seen(mirror: Mirror, work: Work, before: Sequence[Sighting]) -> Work:
+def merge_as_first_seen(scene: Scene, work: Work, before: Sequence[Sighting]) -> Work:
     """Try a pull request's head against upstream as it was when the pull request was first seen."""
     mains = [
         each.main for sighting in before for each in sighting.works if each.pull == work.pull is not None
     ]
     if work.clean or not mains or mains[0] == work.main:
         return work
-    clean, _ = mirror.merge(mains[0], work.head)
+    clean, _ = scene.merge(mains[0], work.head)
     return replace(work, clean=clean if clean is not None else work.clean)
 
 

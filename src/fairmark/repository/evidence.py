@@ -19,32 +19,52 @@ _NO_REPLY = re.compile(r"(?:\d+\+)?(?P<login>[^@+]+)@(?:users\.)?noreply\.[^@]+"
 _GITLAB_NO_REPLY = re.compile(r"\d+-(?P<login>[^@+]+)@users\.noreply\.gitlab\.[^@]+", re.IGNORECASE)
 MAX_PAGE_BYTES = 256 * 2**10
 _MOST_FORK_HEADS_JUDGED = 40
+_MOST_COMMITS_MEASURED = 50
 
 
 # --- who -----------------------------------------------------------------------------------------------
 
 
-def is_named(student: Student, person: Person) -> bool:
-    """Tell whether an author is in a student's roster entry: by an address, or a forge's no-reply login."""
-    email = person.email.casefold()
-    if not email:
-        return False
-    if email in student.emails:
-        return True
-    matches = (pattern.fullmatch(email) for pattern in (_NO_REPLY, _GITLAB_NO_REPLY))
-    return bool(student.login) and any(
-        match and match["login"].casefold() == student.login for match in matches
-    )
+class Register:
+    """Tells whom of a roster a commit names: by an address, or by a forge's no-reply login.
 
+    Parameters
+    ----------
+    roster : iterable of Student
+    """
 
-def _names(student: Student, commit: Commit) -> bool:
-    return any(is_named(student, person) for person in (commit.author, *commit.coauthors))
+    def __init__(self, roster: Iterable[Student]) -> None:
+        self._by_email: dict[str, frozenset[str]] = {}
+        self._by_login: dict[str, frozenset[str]] = {}
+        self._named: dict[str, frozenset[str]] = {}
+        for student in roster:
+            for known, names in (
+                (self._by_email, student.emails),
+                (self._by_login, (student.login,) if student.login else ()),
+            ):
+                for name in names:
+                    known[name] = known.get(name, frozenset()) | {student.id}
 
+    def find(self, person: Person) -> frozenset[str]:
+        """Return the ids of the students whom an author's address names."""
+        email = person.email.casefold()
+        found = self._by_email.get(email, frozenset()) if email else frozenset()
+        for pattern in (_NO_REPLY, _GITLAB_NO_REPLY):
+            match = pattern.fullmatch(email)
+            if match:
+                found |= self._by_login.get(match["login"].casefold(), frozenset())
+        return found
 
-def _is_classmates(commit: Commit, student: Student, roster: Iterable[Student]) -> bool:
-    """Tell whether a commit's author is another student, and the commit does not name this one."""
-    others = (other for other in roster if other.id != student.id)
-    return not _names(student, commit) and any(is_named(other, commit.author) for other in others)
+    def find_named(self, commit: Commit) -> frozenset[str]:
+        """Return the ids of the students whom a commit names as author or co-author."""
+        if commit.id not in self._named:
+            people = (commit.author, *commit.coauthors)
+            self._named[commit.id] = frozenset().union(*(self.find(person) for person in people))
+        return self._named[commit.id]
+
+    def is_classmates(self, commit: Commit, student: Student) -> bool:
+        """Tell whether a commit's author is another student, and the commit does not name this one."""
+        return student.id not in self.find_named(commit) and bool(self.find(commit.author) - {student.id})
 
 
 # --- what a head holds ---------------------------------------------------------------------------------
@@ -68,11 +88,11 @@ class Scene:
     ----------
     mirror : Mirror
     history : History
-        Of upstream, its pull requests, and the fork that is looked at.
+        Of upstream, its pull requests, and the forks that were looked at so far.
     refs : Refs
         Upstream's.
     task : Task
-    roster : tuple of Student
+    register : Register
     now : float
     """
 
@@ -80,7 +100,7 @@ class Scene:
     history: History
     refs: Refs
     task: Task
-    roster: tuple[Student, ...]
+    register: Register
     now: float
 
     def core(self, head: str, *, base: str | None = None) -> Core:
@@ -98,17 +118,33 @@ class Scene:
         """Tell whether a merge holds nothing but what git itself makes of its parents."""
         if len(commit.parents) != 2:
             return False
-        clean, tree = self.mirror.merge(*commit.parents)
+        clean, tree = self.merge(*commit.parents)
         return bool(clean) and tree == commit.tree
+
+    def merge(self, ours: str, theirs: str) -> tuple[bool | None, str]:
+        """Merge two commits on paper; git is asked only where each holds what the other does not."""
+        merged = self._merge_forward(ours, theirs)
+        return (True, self.history.commits[merged].tree) if merged else self.mirror.merge(ours, theirs)
+
+    def _merge_forward(self, ours: str, theirs: str) -> str:
+        """Return the one of two commits that holds the other."""
+        history = self.history
+        if ours not in history.commits or theirs not in history.commits:
+            return ""
+        return theirs if history.contains(theirs, ours) else ours if history.contains(ours, theirs) else ""
+
+    def merge_ahead(self, heads: Iterable[str]) -> None:
+        """Try all heads against upstream's main branch with one process, for when they are judged."""
+        main = self.history.main
+        self.mirror.merge_ahead((main, head) for head in heads if not self._merge_forward(main, head))
 
     def build_work(
         self, core: Core, student: Student, *, pull: int | None = None, fork: Refs | None = None
     ) -> Work:
         """Return what the rules need to know of one head."""
-        history, mirror, task = self.history, self.mirror, self.task
-        changes = mirror.diff(core.base, core.head)
-        large = mirror.list_large(core.base, core.head, task.max_bytes) if core.own else ()
-        clean = mirror.merge(history.main, core.head)[0] if history.main else None
+        history = self.history
+        changes = self.mirror.diff(core.base, core.head)
+        clean = self.merge(history.main, core.head)[0] if history.main else None
         in_fork, on_default = self._place_in_fork(core.head, fork)
         base = history.commits.get(core.base)
         return Work(
@@ -118,11 +154,11 @@ class Scene:
             main=history.main,
             own=core.own,
             passed_over=len(core.passed_over),
-            mine=tuple(commit.id for commit in core.own if _names(student, commit)),
-            classmates=tuple(c.id for c in core.own if _is_classmates(c, student, self.roster)),
+            mine=tuple(commit.id for commit in core.own if self._names(student, commit)),
+            classmates=tuple(c.id for c in core.own if self.register.is_classmates(c, student)),
             changes=changes,
             pages=self._read_pages(core, changes),
-            large=("more files than are looked at",) if large is None else large,
+            large=self._list_large(core),
             in_fork=in_fork,
             on_default=on_default,
             in_upstream=self._is_in_upstream(core.head),
@@ -132,6 +168,20 @@ class Scene:
             base_date=base.committed if base else 0.0,
             seen_at=self.now,
         )
+
+    def _list_large(self, core: Core) -> tuple[str, ...]:
+        """List files over the limit in own commits; git walks all objects only where there may be any."""
+        commits, limit = (*core.own, *core.passed_over), self.task.max_bytes
+        if not core.own or (
+            len(commits) <= _MOST_COMMITS_MEASURED
+            and not any(
+                self.mirror.may_bring_large(commit.parents[0] if commit.parents else "", commit.id, limit)
+                for commit in commits
+            )
+        ):
+            return ()
+        large = self.mirror.list_large(core.base, core.head, limit)
+        return ("more files than are looked at",) if large is None else large
 
     def _read_pages(self, core: Core, changes: Sequence[Change]) -> tuple[Page, ...]:
         changed = [change.path for change in changes]
@@ -184,7 +234,7 @@ class Scene:
         if pull is not None and any(_tells_of_pull(commit, pull) for commit in newer):
             return "squash"
         # A typo has only one right correction: equal changes prove nothing, the author has to be the same.
-        mine = [commit for commit in newer if _names(student, commit) and commit.parents]
+        mine = [commit for commit in newer if self._names(student, commit) and commit.parents]
         if mine and self._was_rebased(core, mine):
             return "rebase"
         changed = self._changed_lines(core.base, core.head) if mine else None
@@ -209,6 +259,9 @@ class Scene:
             found.add((change.path, b"\n".join(sorted(lines)).decode("utf-8", "backslashreplace")))
         return frozenset(found)
 
+    def _names(self, student: Student, commit: Commit) -> bool:
+        return student.id in self.register.find_named(commit)
+
     # --- whose ---------------------------------------------------------------------------------------------
 
     def pull_cores(self) -> dict[int, Core]:
@@ -230,8 +283,7 @@ class Scene:
         if core.base != head or head not in history.line[:-1]:
             return core
         author = history.commits[head].author.email.casefold()
-        known = [student for student in self.roster if is_named(student, history.commits[head].author)]
-        if not known or not author:
+        if not self.register.find(history.commits[head].author):
             return core
         base = head
         while history.commits[base].author.email.casefold() == author and history.commits[base].parents:
@@ -292,10 +344,10 @@ class Scene:
         It is when an own commit names the student, or when its head is in their fork and no own commit is a
         classmate's. A head without own commits is in every fork: it says nothing.
         """
-        if any(_names(student, commit) for commit in core.own):
+        if any(self._names(student, commit) for commit in core.own):
             return True
         if not core.own:
-            return any(len(c.parents) == 1 and _names(student, c) for c in core.passed_over)
+            return any(len(c.parents) == 1 and self._names(student, c) for c in core.passed_over)
         return fork is not None and self._is_theirs_in_fork(core, student, fork)
 
     def _is_theirs_in_fork(self, core: Core, student: Student, fork: Refs | None) -> bool:
@@ -304,9 +356,9 @@ class Scene:
         What upstream holds, every fork holds that was made or synchronized since: then only a branch counts
         that ends at the head, and that is none of upstream's.
         """
-        if any(_names(student, commit) for commit in core.own):
+        if any(self._names(student, commit) for commit in core.own):
             return True
-        if fork is None or any(_is_classmates(commit, student, self.roster) for commit in core.own):
+        if fork is None or any(self.register.is_classmates(commit, student) for commit in core.own):
             return False
         contains, theirs = self.history.contains, self.refs.heads
         if any(contains(head, core.head) for head in theirs.values()):
@@ -318,7 +370,7 @@ class Scene:
         return sum(
             1
             for core in cores.values()
-            if core.own and not any(_names(student, commit) for commit in core.own for student in self.roster)
+            if core.own and not any(self.register.find_named(commit) for commit in core.own)
         )
 
     # --- the fork ------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import functools
 import json
 import os
 import types
@@ -65,11 +66,14 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._state: tuple[int, ...] = ()
+        self._lines: dict[str, list[str]] = {}
 
     def read(self, student: str | None = None) -> tuple[Sighting, ...]:
         """Return what was seen, of all students or of one, the oldest first.
 
-        A line that was cut off while it was written is passed over: the ones before it still count.
+        A line that was cut off while it was written is passed over: the ones before it still count. The file
+        is read again only where it was changed.
 
         Raises
         ------
@@ -77,13 +81,22 @@ class Ledger:
             Where the file is no ledger at all.
         """
         try:
-            lines = self.path.read_text(encoding="utf-8").split("\n")
+            state = _state_of(self.path.stat())
+            if state != self._state:
+                self._lines, self._state = self._sort_lines(self.path.read_text(encoding="utf-8")), state
         except FileNotFoundError:
             return ()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"The ledger {self.path} cannot be read: {error}") from error
-        found, broken = [], 0
-        for line in lines:
+        names = self._lines if student is None else [student]
+        lines = (json.loads(line) for name in names for line in self._lines.get(name, ()))
+        return tuple(sorted((_read(Sighting, line) for line in lines), key=lambda sighting: sighting.at))
+
+    def _sort_lines(self, text: str) -> dict[str, list[str]]:
+        """Return the lines by student."""
+        found: dict[str, list[str]] = {}
+        broken = False
+        for line in text.split("\n"):
             if not line.strip():
                 continue
             try:
@@ -91,27 +104,29 @@ class Ledger:
                 known = str(entry["schema"]) == SCHEMA
             except (ValueError, TypeError, KeyError):
                 known = False
-            if not known:
-                broken += 1
-            elif student in (None, entry["student"]):
-                found.append(_read(Sighting, {name: entry[name] for name in entry if name != "schema"}))
-        if broken and broken == sum(bool(line.strip()) for line in lines):
+            if known:
+                found.setdefault(entry["student"], []).append(line)
+            else:
+                broken = True
+        if broken and not found:
             raise UsageError(f"{self.path} is no ledger of sightings. Name another file.")
-        return tuple(sorted(found, key=lambda sighting: sighting.at))
+        return found
 
     def append(self, sightings: Iterable[Sighting]) -> None:
         """Write sightings to the disk, each as one line; nothing that stands there is ever changed."""
-        text = "".join(
-            json.dumps({"schema": SCHEMA, **_plain(sighting)}, ensure_ascii=True, sort_keys=True) + "\n"
-            for sighting in sightings
-        )
+        lines = [
+            (each.student, json.dumps({"schema": SCHEMA, **_plain(each)}, ensure_ascii=True, sort_keys=True))
+            for each in sightings
+        ]
+        text = "".join(f"{line}\n" for _, line in lines)
         if not text:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            size = os.fstat(descriptor).st_size
+            status = os.fstat(descriptor)
+            size, known = status.st_size, _state_of(status) == self._state
             if (
                 size and os.pread(descriptor, 1, size - 1) != b"\n"
             ):  # the last writer was stopped within a line
@@ -120,8 +135,16 @@ class Ledger:
             while data:
                 data = data[os.write(descriptor, data) :]
             os.fsync(descriptor)
+            if known:
+                for student, line in lines:
+                    self._lines.setdefault(student, []).append(line)
+                self._state = _state_of(os.fstat(descriptor))
         finally:
             os.close(descriptor)
+
+
+def _state_of(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def is_news(sighting: Sighting, before: Sequence[Sighting]) -> bool:
@@ -170,7 +193,12 @@ def _read(kind: Any, value: Any) -> Any:
         return tuple(_read(get_args(kind)[0], each) for each in value)
     if kind is bytes:
         return value.encode(_BYTES)
-    if dataclasses.is_dataclass(kind):
-        hints = get_type_hints(kind, vars(records) | {"Fork": Fork, "Work": Work})
-        return kind(**{name: _read(hints[name], each) for name, each in value.items() if name in hints})  # type: ignore[operator]
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        hints = _hints_of(kind)
+        return kind(**{name: _read(hints[name], each) for name, each in value.items() if name in hints})
     return value
+
+
+@functools.cache
+def _hints_of(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind, vars(records) | {"Fork": Fork, "Work": Work})

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from fairmark.errors import FairmarkError, GraderError
 from fairmark.repository.history import History, read_commit
-from fairmark.repository.process import Bounds, ObjectReader, Said, make_repository, run_git
+from fairmark.repository.process import Bounds, ObjectReader, Running, Said, make_repository, run_git
 from fairmark.repository.records import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fairmark.repository.address import Address
@@ -39,8 +39,10 @@ MAX_COMMITS = 200_000
 _MAX_COMMIT_BYTES = 2**20
 _MAX_TREE_BYTES = 8 * 2**20
 _FOLDER = "040000"
+_Entry = tuple[str, str]  # mode and id
 _MOST_TREES = 20_000
 _LONGEST_PATH = 4096
+_MOST_MEASURED = 500
 
 
 class Unanswered(FairmarkError):  # noqa: N818 - it is what happened
@@ -85,7 +87,8 @@ class Mirror:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._reader: ObjectReader | None = None
-        self._commits: dict[str, Commit] = {}
+        self._merges: dict[tuple[str, str], tuple[bool, str]] = {}
+        self.running = Running()
         if not (folder / "HEAD").exists():
             make_repository(folder)
 
@@ -111,6 +114,11 @@ class Mirror:
         finally:
             os.close(descriptor)
 
+    def _run(self, *arguments: str, bounds: Bounds, transport: str = "", words: bytes = b"") -> Said:
+        return run_git(
+            self.folder, *arguments, transport=transport, bounds=bounds, words=words, running=self.running
+        )
+
     # --- servers -------------------------------------------------------------------------------------------
 
     def list_refs(self, address: Address, *, pulls: bool = False) -> Refs:
@@ -122,8 +130,7 @@ class Mirror:
             Where there is no repository, or no proper answer within the limits.
         """
         patterns = ["HEAD", "refs/heads/*", *(PULL_PATTERNS if pulls else ())]
-        said = run_git(
-            self.folder,
+        said = self._run(
             "ls-remote",
             "--symref",
             "--",
@@ -153,11 +160,13 @@ class Mirror:
         if not said.good:
             raise _unanswered(said)
         left_out = []
+        self.clear_up()
         for number, commit in refs.pulls.items():
             if not self._has({commit}):
                 said = self._fetch(address, [f"+{commit}:refs/upstream/pull/{number}/head"])
                 if not said.good:
                     left_out.append(f"pull request {number} could not be brought: {_last_line(said)}")
+                    self.clear_up()
         return tuple(left_out)
 
     def fetch_fork(self, address: Address, refs: Refs) -> None:
@@ -168,34 +177,64 @@ class Mirror:
         Unanswered
             Where the server does not give them within the limits.
         """
+        if self.lacks(refs):
+            self.bring_heads(address)
+            self.clear_up()
+            self.confirm(refs)
+
+    def lacks(self, refs: Refs) -> bool:
+        """Tell whether heads of a fork have to be brought yet.
+
+        Raises
+        ------
+        Unanswered
+            Where there are more than are ever brought.
+        """
         if len(refs.heads) > MAX_FORK_HEADS:
             raise Unanswered(f"the repository has more than {MAX_FORK_HEADS} branches", gone=False)
-        if self._has(set(refs.heads.values())):
-            return
+        return not self._has(set(refs.heads.values()))
+
+    def bring_heads(self, address: Address) -> None:
+        """Transfer the heads of a fork; several threads may do so at once.
+
+        Raises
+        ------
+        Unanswered
+            Where the server does not give them within the limits.
+        """
         key = hashlib.sha256(address.key.encode()).hexdigest()[:20]
         said = self._fetch(address, [f"+refs/heads/*:refs/forks/{key}/*"])
         if not said.good:
             raise _unanswered(said)
-        if not self._has(set(refs.heads.values())):
+
+    def confirm(self, refs: Refs) -> None:
+        """Check that what was brought is what a fork had shown.
+
+        Raises
+        ------
+        Unanswered
+            Where it changed in between.
+        """
+        if self.lacks(refs):
             raise Unanswered("the repository changed while it was looked at; look again", gone=False)
+
+    def clear_up(self) -> None:
+        """Delete what transfers that were stopped have left; no transfer may be under way."""
+        for left in self.folder.glob("objects/pack/tmp_*"):
+            left.unlink(missing_ok=True)
 
     def _fetch(self, address: Address, wanted: Sequence[str]) -> Said:
         options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--prune"]
         options += ["--no-auto-maintenance", "--refmap="]
-        try:
-            return run_git(
-                self.folder,
-                "fetch",
-                *options,
-                "--",
-                address.url,
-                *wanted,
-                transport=address.transport,
-                bounds=Bounds(seconds=180, output=2**20),
-            )
-        finally:
-            for left in self.folder.glob("objects/pack/tmp_*"):
-                left.unlink(missing_ok=True)
+        return self._run(
+            "fetch",
+            *options,
+            "--",
+            address.url,
+            *wanted,
+            transport=address.transport,
+            bounds=Bounds(seconds=180, output=2**20),
+        )
 
     def _has(self, commits: set[str]) -> bool:
         """Tell whether all these commits are here already."""
@@ -210,7 +249,7 @@ class Mirror:
             self._reader = ObjectReader(self.folder)
         return self._reader
 
-    def read_history(self, main: str, heads: Sequence[str]) -> History:
+    def read_history(self, main: str, heads: Iterable[str]) -> History:
         """Return all commits that these heads build on.
 
         Raises
@@ -218,27 +257,37 @@ class Mirror:
         GraderError
             Where there are more than a course can have.
         """
-        waiting = [head for head in dict.fromkeys((main, *heads)) if head]
+        return History(self._read_commits((main, *heads), {}), main)
+
+    def extend_history(self, history: History, heads: Iterable[str]) -> None:
+        """Add what the heads of one more fork build on.
+
+        Raises
+        ------
+        GraderError
+            Where there are more commits than a course can have; then none is added.
+        """
+        history.extend(self._read_commits(heads, history.commits))
+
+    def _read_commits(self, heads: Iterable[str], known: Mapping[str, Commit]) -> dict[str, Commit]:
+        waiting = [head for head in dict.fromkeys(heads) if head and head not in known]
         seen = set(waiting)
         commits: dict[str, Commit] = {}
         while waiting:
             name = waiting.pop()
-            commit = self._commits.get(name)
-            if commit is None:
-                found = self.reader.read(name, _MAX_COMMIT_BYTES)
-                if found is None or found[0] != "commit":
-                    continue
-                commit = self._commits[name] = read_commit(name, found[1])
-            commits[name] = commit
+            found = self.reader.read(name, _MAX_COMMIT_BYTES)
+            if found is None or found[0] != "commit":
+                continue
+            commit = commits[name] = read_commit(name, found[1])
             if len(commits) > MAX_COMMITS:
                 raise GraderError(
                     f"the repositories have more than {MAX_COMMITS} commits; that is not looked at"
                 )
             for parent in commit.parents:
-                if parent not in seen:
+                if parent not in seen and parent not in known:
                     seen.add(parent)
                     waiting.append(parent)
-        return History(commits, main)
+        return commits
 
     def diff(self, old: str, new: str, most: int = 400) -> tuple[Change, ...]:
         """List the paths that differ between two commits, byte by byte, at most `most` of them.
@@ -248,11 +297,20 @@ class Mirror:
         all.
         """
         changes: list[Change] = []
+        for folder in self._walk_changes(old, new):
+            changes += [_change(*each) for each in folder]
+            if len(changes) >= most:
+                break
+        return tuple(sorted(changes, key=lambda change: change.path)[:most])
+
+    def _walk_changes(self, old: str, new: str) -> Iterator[list[tuple[str, _Entry | None, _Entry | None]]]:
+        """Yield, a folder after the other, the paths that differ, each with what lay and what lies there."""
         waiting: list[tuple[str, str, str]] = [("", old, new)]
-        looked = 0
-        while waiting and len(changes) < most and looked < _MOST_TREES:
-            looked += 1
+        for _ in range(_MOST_TREES):
+            if not waiting:
+                return
             folder, before, after = waiting.pop()
+            here: list[tuple[str, _Entry | None, _Entry | None]] = []
             olds, news = self._read_tree(before), self._read_tree(after)
             for name in sorted(olds.keys() | news.keys()):
                 one, other = olds.get(name), news.get(name)
@@ -264,8 +322,8 @@ class Mirror:
                     waiting.append((f"{path}/", inner, outer))
                 was, now = (each if each and each[0] != _FOLDER else None for each in (one, other))
                 if was or now:
-                    changes.append(_change(path, was, now))
-        return tuple(sorted(changes, key=lambda change: change.path)[:most])
+                    here.append((path, was, now))
+            yield here
 
     def _read_tree(self, name: str) -> dict[bytes, tuple[str, str]]:
         read = self.reader.read(f"{name}^{{tree}}", _MAX_TREE_BYTES) if name else None
@@ -289,8 +347,9 @@ class Mirror:
 
         None where git cannot tell: it does not have both, or it takes too long.
         """
-        said = run_git(
-            self.folder,
+        if (ours, theirs) in self._merges:
+            return self._merges[ours, theirs]
+        said = self._run(
             "merge-tree",
             "--write-tree",
             "--no-messages",
@@ -304,14 +363,48 @@ class Mirror:
             return (False if refused else None), ""
         return said.status == 0, tree
 
+    def merge_ahead(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Merge many pairs of commits with one process, so that `merge` has the answer.
+
+        Where one of them stops git, those after it are left for `merge` to do alone.
+        """
+        wanted = list(dict.fromkeys(pairs))
+        if not wanted:
+            return
+        said = self._run(
+            "merge-tree",
+            "--write-tree",
+            "--no-messages",
+            "--name-only",
+            "--stdin",
+            words="".join(f"{ours} {theirs}\n" for ours, theirs in wanted).encode(),
+            bounds=Bounds(seconds=60, output=16 * 2**20),
+        )
+        self._merges.update(zip(wanted, _read_merges(said.output), strict=False))
+
+    def may_bring_large(self, old: str, new: str, limit: int) -> bool:
+        """Tell whether a commit may bring a file over `limit` bytes that its parent does not have.
+
+        False is certain; what would take long to find out may be.
+        """
+        looked = 0
+        for folder in self._walk_changes(old, new):
+            looked += 1 + len(folder)
+            if looked > _MOST_MEASURED:
+                return True
+            for _, _, now in folder:
+                found = self.reader.head(now[1]) if now else None
+                if found and found[1] == "blob" and found[2] > limit:
+                    return True
+        return False
+
     def list_large(self, base: str, head: str, limit: int, most: int = 20) -> tuple[str, ...] | None:
         """List files over `limit` bytes anywhere between base and head, also those that were deleted again.
 
         Each object is asked for once, whatever the number of paths that lead to it. None where there are too
         many objects to look at.
         """
-        said = run_git(
-            self.folder,
+        said = self._run(
             "rev-list",
             "--objects",
             head,
@@ -332,9 +425,7 @@ class Mirror:
 
     def cherry(self, main: str, head: str, base: str) -> tuple[str, ...]:
         """Return those commits of a head whose change is in main already, as ``git cherry`` tells."""
-        said = run_git(
-            self.folder, "cherry", main, head, *([base] if base else []), bounds=Bounds(seconds=30)
-        )
+        said = self._run("cherry", main, head, *([base] if base else []), bounds=Bounds(seconds=30))
         lines = said.output.decode("ascii", "replace").split("\n")
         return tuple(line[2:] for line in lines if line.startswith("- "))
 
@@ -349,6 +440,16 @@ def _read_entries(data: bytes) -> Iterator[tuple[bytes, tuple[str, str]]]:
         mode, _, name = data[place:end].partition(b" ")
         yield name, (mode.decode("ascii", "replace").zfill(6), data[end + 1 : end + 21].hex())
         place = end + 21
+
+
+def _read_merges(output: bytes) -> Iterator[tuple[bool, str]]:
+    """Yield how merges went: each was told as status, tree, names in conflict, and an empty name."""
+    parts = iter(output.split(b"\0"))
+    for status in parts:
+        tree = next(parts, b"").decode("ascii", "replace")
+        if next((False for name in parts if name == b""), True) or status not in (b"0", b"1"):
+            return
+        yield status == b"1", tree
 
 
 def _change(path: str, old: tuple[str, str] | None, new: tuple[str, str] | None) -> Change:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fairmark.errors import GraderError
 from fairmark.repository.address import AddressError, read_address
+from fairmark.repository.asking import ask_forks
 from fairmark.repository.checking import (
     Bench,
     Checked,
@@ -19,7 +19,7 @@ from fairmark.repository.checking import (
     recall,
 )
 from fairmark.repository.ledger import Ledger
-from fairmark.repository.mirror import Mirror, Refs, Unanswered
+from fairmark.repository.mirror import Mirror
 from fairmark.repository.records import Evidence, Fork
 
 if TYPE_CHECKING:
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from fairmark.repository.address import Address
     from fairmark.repository.evidence import Scene
     from fairmark.repository.exercise import Exercise
+    from fairmark.repository.mirror import Refs, Unanswered
     from fairmark.repository.records import Opening, Student
-
-_AT_A_TIME = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,9 @@ def observe_class(
         )
         scene = open_scene(bench, None)
         if scene is not None:
-            bench = replace(bench, cores=scene.pull_cores())
+            cores = scene.pull_cores()
+            scene.merge_ahead(core.head for core in cores.values())
+            bench = replace(bench, scene=scene, cores=cores)
         needed = {
             student.id: find_fork(bench, student)
             for student in exercise.roster
@@ -126,24 +127,15 @@ def _is_proved(bench: Bench, scene: Scene, student: Student) -> bool:
 
 
 def _ask_forks(bench: Bench, needed: Mapping[str, str]) -> dict[str, Refs | Unanswered]:
-    """Ask forks for their heads, several at a time; nothing is transferred yet."""
+    """Ask those forks whose addresses may be asked."""
     hosts = allowed_hosts(bench.task, bench.upstream.address)
-    places: dict[str, Address] = {}
+    places = []
     for text in needed.values():
         try:
-            place = read_address(text, hosts, local=bench.local)
+            places.append(read_address(text, hosts, local=bench.local))
         except AddressError:
             continue  # told when the student is checked
-        places[place.url] = place
-
-    def ask(place: Address) -> Refs | Unanswered:
-        try:
-            return bench.mirror.list_refs(place)
-        except Unanswered as error:
-            return error
-
-    with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        return dict(zip(places, pool.map(ask, places.values()), strict=True))
+    return ask_forks(bench.mirror, places)
 
 
 def _remember(bench: Bench, scene: Scene | None, student: Student) -> Checked:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ _CONFIGURATION = (
     "core.bigFileThreshold=1m",
     "core.packedGitWindowSize=32m",
     "core.packedGitLimit=256m",
+    "core.packedRefsTimeout=20000",
     "gc.auto=0",
     "maintenance.auto=false",
     "pack.threads=1",
@@ -136,14 +138,30 @@ def git_command(
     ]
 
 
-def run_git(
+def run_git(  # noqa: PLR0913 - each is a matter of its own
     folder: Path,
     *arguments: str,
     transport: str = "",
     bounds: Bounds | None = None,
     more: Mapping[str, str] | None = None,
+    words: bytes = b"",
+    running: Running | None = None,
 ) -> Said:
     """Run one git command with `folder` as its repository, which has to be one of ours.
+
+    Parameters
+    ----------
+    folder : Path
+    *arguments : str
+    transport : str
+        The one protocol that it may use.
+    bounds : Bounds, optional
+    more : mapping of str to str, optional
+        Added to its environment.
+    words : bytes
+        What it reads from its standard input.
+    running : Running, optional
+        Can end it from another thread.
 
     Raises
     ------
@@ -154,8 +172,42 @@ def run_git(
     command = git_command(
         [f"--git-dir={folder}", *arguments], transport=transport, bounds=bounds, home=str(folder), more=more
     )
-    with started(command, folder) as process:
+    with contextlib.ExitStack() as stack:
+        istream = None
+        if words:
+            istream = stack.enter_context(tempfile.TemporaryFile())
+            istream.write(words)
+            istream.seek(0)
+        process = stack.enter_context(started(command, folder, istream=istream, running=running))
         return _listen(process, bounds)
+
+
+class Running:
+    """The git processes that threads are waiting for, so that an interrupt can end them all at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._groups: set[int] = set()
+        self._ended = False
+
+    def add(self, group: int) -> None:
+        """Note a process that was started; it is ended at once where all were ended before."""
+        with self._lock:
+            self._groups.add(group)
+            if self._ended:
+                end_group(group)
+
+    def discard(self, group: int) -> None:
+        """Forget a process that has ended."""
+        with self._lock:
+            self._groups.discard(group)
+
+    def end(self) -> None:
+        """End all that run, and all that are started from now on."""
+        with self._lock:
+            self._ended = True
+            for group in self._groups:
+                end_group(group)
 
 
 def make_repository(folder: Path) -> None:
@@ -173,7 +225,9 @@ def make_repository(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def started(command: list[str], folder: Path, *, istream: Any = None) -> Iterator[Any]:
+def started(
+    command: list[str], folder: Path, *, istream: Any = None, running: Running | None = None
+) -> Iterator[Any]:
     """Start a process in a session of its own; end it and all of its children in any case."""
     try:
         started = Git(str(folder)).execute(command, istream=istream, as_process=True, start_new_session=True)
@@ -181,10 +235,14 @@ def started(command: list[str], folder: Path, *, istream: Any = None) -> Iterato
         raise GraderError(f"git cannot be started: {error}") from error
     process = started.proc
     assert process is not None  # noqa: S101 - for the type checker
+    if running is not None:
+        running.add(process.pid)
     try:
         yield process
     finally:
         end_group(process.pid)
+        if running is not None:
+            running.discard(process.pid)
         process.wait()
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
