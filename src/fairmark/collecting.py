@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from fairmark.errors import UsageError
 from fairmark.provenance import collected_folder, note_commit
 from fairmark.repository.address import AddressError, read_address
+from fairmark.repository.asking import ask_forks
 from fairmark.repository.checking import allowed_hosts
 from fairmark.repository.mirror import Mirror, Unanswered
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fairmark.course import Course
+    from fairmark.repository.address import Address
     from fairmark.repository.exercise import Exercise
     from fairmark.repository.records import Student
 
@@ -100,8 +102,9 @@ def collect_forks(course: Course, exercise: Exercise, assignment: str, now: floa
     index = Index(course, assignment)
     receipts = []
     with Mirror(exercise.mirror) as mirror, mirror.locked():
+        troubles = _look_at_forks(mirror, exercise, index, now)
         for student in exercise.roster:
-            trouble = _look_at_fork(mirror, exercise, student, index, now)
+            trouble = troubles[student.id]
             seen = index.commits(student.id)
             due = exercise.task.due
             in_time = [entry for entry in seen if due is None or entry["at"] <= due]
@@ -122,21 +125,28 @@ def collect_forks(course: Course, exercise: Exercise, assignment: str, now: floa
     return Collection(tuple(receipts))
 
 
-def _look_at_fork(mirror: Mirror, exercise: Exercise, student: Student, index: Index, now: float) -> str:
-    """Note the newest commit of a fork; return what went wrong."""
-    if not student.fork:
-        return "the roster has no fork of this student"
-    try:
-        hosts = allowed_hosts(exercise.task, exercise.address())
-        place = read_address(student.fork, hosts, local=exercise.local)
-        refs = mirror.list_refs(place)
-        if not refs.main:
-            return "the fork is empty"
-        mirror.fetch_fork(place, refs)
-    except (AddressError, Unanswered) as error:
-        return f"the fork could not be looked at: {error}"
-    index.note_commit(student.id, refs.main, now)
-    return ""
+def _look_at_forks(mirror: Mirror, exercise: Exercise, index: Index, now: float) -> dict[str, str]:
+    """Note the newest commit of each fork; return what went wrong, by student."""
+    hosts = allowed_hosts(exercise.task, exercise.address())
+    places: dict[str, Address] = {}
+    troubles = {}
+    for student in exercise.roster:
+        troubles[student.id] = "" if student.fork else "the roster has no fork of this student"
+        try:
+            if student.fork:
+                places[student.id] = read_address(student.fork, hosts, local=exercise.local)
+        except AddressError as error:
+            troubles[student.id] = f"the fork could not be looked at: {error}"
+    answers = ask_forks(mirror, places.values())
+    for name, place in places.items():
+        refs = answers[place.url]
+        if isinstance(refs, Unanswered):
+            troubles[name] = f"the fork could not be looked at: {refs}"
+        elif not refs.main:
+            troubles[name] = "the fork is empty"
+        else:
+            index.note_commit(name, refs.main, now)
+    return troubles
 
 
 def read_notebooks(

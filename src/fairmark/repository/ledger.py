@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import functools
@@ -16,7 +17,7 @@ from fairmark.repository import records
 from fairmark.repository.records import Finding, Fork, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from fairmark.repository.records import Task
@@ -68,6 +69,22 @@ class Ledger:
         self.path = path
         self._state: tuple[int, ...] = ()
         self._lines: dict[str, list[str]] = {}
+        self._waits = True
+
+    @contextlib.contextmanager
+    def waiting_once(self) -> Iterator[None]:
+        """Write what is appended in the block at once, and wait a single time, at its end, for the disk."""
+        self._waits = False
+        try:
+            yield
+        finally:
+            self._waits = True
+            with contextlib.suppress(FileNotFoundError):
+                descriptor = os.open(self.path, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
 
     def read(self, student: str | None = None) -> tuple[Sighting, ...]:
         """Return what was seen, of all students or of one, the oldest first.
@@ -134,7 +151,8 @@ class Ledger:
             data = text.encode()
             while data:
                 data = data[os.write(descriptor, data) :]
-            os.fsync(descriptor)
+            if self._waits:
+                os.fsync(descriptor)
             if known:
                 for student, line in lines:
                     self._lines.setdefault(student, []).append(line)

@@ -358,7 +358,7 @@ class Mirror:
             bounds=Bounds(seconds=30, output=2**20),
         )
         tree = said.output[:40].decode("ascii", "replace")
-        if said.stopped or said.status not in (0, 1):
+        if said.stopped or said.status not in (0, 1) or not tree:
             refused = "unrelated histories" in said.words
             return (False if refused else None), ""
         return said.status == 0, tree

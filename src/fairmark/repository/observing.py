@@ -96,14 +96,15 @@ def observe_class(
         bench = replace(bench, answers=_ask_forks(bench, needed))
         remarks = [*filter(None, (upstream.words, trouble)), *upstream.remarks]
         checked = {}
-        for student in exercise.roster:
-            try:
-                if student.id in needed:
-                    checked[student.id] = check_student(bench, student, needed[student.id])
-                else:
-                    checked[student.id] = _remember(bench, scene, student)
-            except GraderError as error:
-                remarks.append(f"{student.id}: {error}")
+        with ledger.waiting_once():
+            for student in exercise.roster:
+                try:
+                    if student.id in needed:
+                        checked[student.id] = check_student(bench, student, needed[student.id])
+                    else:
+                        checked[student.id] = _remember(bench, scene, student)
+                except GraderError as error:
+                    remarks.append(f"{student.id}: {error}")
     return Observation(checked, len(bench.answers), tuple(remarks))
 
 
