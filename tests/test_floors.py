@@ -14,7 +14,7 @@ FLOORS = (
     {"checks", "course", "exporters"},
     {"rooms", "intake", "faults", "seating", "environment", "repository", "fingerprint"},
     {"proxy", "authoring", "proposals", "quality"},
-    {"assembly", "sitting"},
+    {"assembly", "sitting", "hall"},
     {"grading", "ledger", "autograded"},
     {"gradebook", "worker", "survey"},
     {"crew", "moves"},

@@ -7,7 +7,7 @@ import pytest
 from conftest import LIMITS
 from courses import answer, check, make_course, notebook, run_nbgrader, write
 
-from fairmark import grading
+from fairmark import hall
 from fairmark.batch import grade_assignment
 from fairmark.results import Limit
 from fairmark.rooms.limits import Evidence, find_limit, tell_limit, tell_stop
@@ -68,7 +68,7 @@ def grade(tmp_path, monkeypatch, limits, cells):
     for place, cell in enumerate(cells.values()):
         handed.cells[2 * place] = cell
     write(course.submitted("ann", "ps1") / "work.ipynb", handed)
-    monkeypatch.setattr(grading, "_read_limits", lambda _: limits)
+    monkeypatch.setattr(hall, "read_limits", lambda _: limits)
     [result] = grade_assignment(course, "ps1", workers=1).results
     run_nbgrader(course.root, "generate_feedback", "ps1")
     return result, (course.feedback("ann", "ps1") / "work.html").read_text()

@@ -138,17 +138,26 @@ def open_session(
         Where there is no such assignment or cluster, or the assignment has faults.
     """
     # Each of them imports what takes a second, and nothing of it is needed where nothing has to be graded.
-    from fairmark.authoring import read_assignment  # noqa: PLC0415
-    from fairmark.crew import in_processes, in_this_process, on_cluster  # noqa: PLC0415
+    from fairmark.hall import Pair, read_needs  # noqa: PLC0415
 
-    assignment = read_assignment(course, assignment_id)
-    workers = workers or _cores()
-    if dask:
-        crew = on_cluster(course, assignment, dask)
-    elif workers == 1:
-        crew = in_this_process(course, assignment)
-    else:
-        crew = in_processes(course, assignment, workers)
+    pair = Pair(course, read_needs(course, course.list_source(assignment_id)))
+    if not dask:
+        pair.start()  # and while its zygotes import what they need:
+    try:
+        from fairmark.authoring import read_assignment  # noqa: PLC0415
+        from fairmark.crew import in_processes, in_this_process, on_cluster  # noqa: PLC0415
+
+        assignment = read_assignment(course, assignment_id)
+        workers = workers or _cores()
+        if dask:
+            crew = on_cluster(course, assignment, dask)
+        elif workers == 1:
+            crew = in_this_process(course, assignment, pair)
+        else:
+            crew = in_processes(course, assignment, pair, workers)
+    except BaseException:
+        pair.close()
+        raise
     return Session(course, assignment, crew)
 
 

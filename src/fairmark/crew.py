@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import socket
 from collections import deque
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -19,13 +20,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairmark.errors import GraderError, UsageError
-from fairmark.grading import Hall
-from fairmark.worker import close_rooms, grade, grade_bytes, grade_in, start_process, write_brief
+from fairmark.hall import Hall
+from fairmark.worker import (
+    close_rooms,
+    grade,
+    grade_bytes,
+    grade_in,
+    import_parts,
+    start_process,
+    write_brief,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from fairmark.course import Assignment, Course, Parcel, Submission
+    from fairmark.hall import Pair
     from fairmark.worker import Written
 
     _Submit = Callable[[Parcel], Future[Written]]
@@ -164,14 +174,14 @@ class Crew:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def in_this_process(course: Course, assignment: Assignment) -> Crew:
+def in_this_process(course: Course, assignment: Assignment, pair: Pair) -> Crew:
     """Return a crew of one, that grades a submission in the moment in which it is handed over."""
 
     def employ() -> tuple[Executor, _Submit]:
-        here = _Here(Hall(course, assignment))
+        here = _Here(Hall(course, assignment, pair))
         return here, here.grade
 
-    return Crew(employ, 1)
+    return Crew(employ, 1, pair.close)
 
 
 class _Here(Executor):
@@ -190,25 +200,45 @@ class _Here(Executor):
         self.hall.close()
 
 
-def in_processes(course: Course, assignment: Assignment, workers: int) -> Crew:
+def in_processes(course: Course, assignment: Assignment, pair: Pair, workers: int) -> Crew:
     """Return a crew of worker processes on this machine.
 
-    They are started afresh, not forked: what this process has imported and holds open is not theirs.
+    They are started afresh, not forked: what this process has imported and holds open is not theirs. Their
+    zygotes are split off those of this process.
     """
     brief = pickle.dumps(write_brief(course, assignment))
 
     def employ() -> tuple[Executor, _Submit]:
-        pool = _Processes(workers, multiprocessing.get_context("spawn"), initializer=start_process)
+        pool = _Processes(workers, pair)
         return pool, lambda parcel: pool.submit(grade_bytes, brief, parcel)
 
-    return Crew(employ, workers)
+    return Crew(employ, workers, pair.close)
 
 
 class _Processes(ProcessPoolExecutor):
+    def __init__(self, workers: int, pair: Pair) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, self._seats = zip(*(socket.socketpair() for _ in range(workers)), strict=True)
+        numbers = context.SimpleQueue()
+        for number in range(workers):
+            numbers.put(number)
+        super().__init__(workers, context, initializer=start_process, initargs=(self._seats, numbers))
+        try:
+            for _ in range(workers):  # each of them starts a process
+                self.submit(import_parts)
+            pair.share(ours)
+        except BaseException:
+            self.shutdown(wait=False)
+            for seat in ours:
+                seat.close()
+            raise
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
         """End the processes; where nobody waits for them, in the middle of what they are at."""
         processes = list((self._processes or {}).values())
         super().shutdown(wait=wait, cancel_futures=cancel_futures or not wait)
+        for seat in self._seats:
+            seat.close()
         if not wait:
             for process in processes:
                 process.kill()

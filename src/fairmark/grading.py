@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 import fairmark
 from fairmark import quiz
 from fairmark.assembly import AssembledCell, AssembledNotebook, assemble, to_notebook
-from fairmark.errors import AuthorError, Fault, GraderError, Ungradable
+from fairmark.errors import GraderError, Ungradable
+from fairmark.hall import find_packages
 from fairmark.intake import parse_notebook, read_parcel
-from fairmark.names import find_imports
 from fairmark.outputs import clean_outputs
-from fairmark.packages import find_package
 from fairmark.results import (
     AssignmentStamp,
     CheckResult,
@@ -31,10 +30,7 @@ from fairmark.results import (
     SubmissionStamp,
     read_checks,
 )
-from fairmark.rooms.levels import open_zygote
 from fairmark.rooms.limits import tell_limit
-from fairmark.rooms.policy import Limits, Mount, Policy
-from fairmark.rooms.room import Zygote
 from fairmark.seating import Role
 from fairmark.sitting import CellRun, Sitting, TestCell
 
@@ -43,12 +39,12 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from fairmark.course import Assignment, Course, Parcel, SourceNotebook, Submission
-    from fairmark.packages import Package
+    from fairmark.course import Assignment, Parcel, SourceNotebook, Submission
+    from fairmark.hall import Hall
     from fairmark.results import Kind, QuizAnswer, Status, SubmissionStatus, Visibility
+    from fairmark.rooms.policy import Limits
 
 STUDENT_ROOM_TAG = "fairmark:student-room"
-_COURSE_INSIDE = "/course"
 _HIDDEN = re.compile(r"BEGIN HIDDEN TESTS")
 _LOST_STATUS: dict[str, SubmissionStatus] = {
     "timeout": "timeout",
@@ -74,130 +70,6 @@ class Graded:
 
     result: SubmissionResult
     notebooks: dict[str, NotebookNode]
-
-
-class Hall:
-    """Where one assignment is graded: its two zygotes, started when first needed.
-
-    Parameters
-    ----------
-    course : Course
-    assignment : Assignment
-    """
-
-    def __init__(self, course: Course, assignment: Assignment) -> None:
-        self.course = course
-        self.assignment = assignment
-        self.secret = course.secret()
-        self.level = ""  # of the sandbox; known when its zygotes were started
-        self._zygotes: tuple[Zygote, Zygote] | None = None
-
-    def zygotes(self) -> tuple[Zygote, Zygote]:
-        """Return the student's and the examiner's zygote.
-
-        Raises
-        ------
-        SandboxError
-            Where the sandbox does not start.
-        AuthorError
-            Where a notebook forbids a package that the room itself needs.
-        """
-        if self._zygotes is not None and any(zygote.process.poll() is not None for zygote in self._zygotes):
-            self.close()  # the machine has ended one: the next submission must not pay for it
-        if self._zygotes is None:
-            limits = _read_limits(self.course)
-            secret = (str(self.course.root),)
-            trusted = self.course.root / "autograder"
-            mounts = (Mount(str(trusted), f"{_COURSE_INSIDE}/autograder"),) if trusted.is_dir() else ()
-            preload, preload_tests = (_preload(self.assignment, tests=tests) for tests in (False, True))
-            without = {
-                module
-                for notebook in self.assignment.notebooks
-                for package in find_packages(notebook)
-                for module in package.modules
-            }
-            student = open_zygote(
-                Policy("student", limits, preload=preload, secret=secret, without=tuple(sorted(without))),
-                self.course.sandbox,
-            )
-            try:
-                self._refuse_needed(student.needed)
-                policy = Policy("examiner", limits, mounts, preload_tests, (_COURSE_INSIDE,), secret)
-                examiner = Zygote(policy, student.level)
-            except BaseException:
-                student.close()
-                raise
-            self._zygotes = student, examiner
-            self.level = student.level
-        return self._zygotes
-
-    def _refuse_needed(self, needed: tuple[str, ...]) -> None:
-        """Raise where a notebook forbids what the student's room itself is made of."""
-        faults = tuple(
-            Fault(
-                self.course.relative(notebook.path),
-                "",
-                f"it forbids {package.name!r}, but fairmark's own room needs it to run a notebook; take it "
-                "out of the list.",
-            )
-            for notebook in self.assignment.notebooks
-            for package in find_packages(notebook)
-            if set(package.modules) & set(needed)
-        )
-        if faults:
-            raise AuthorError(faults)
-
-    def close(self) -> None:
-        """End the zygotes and every room in them."""
-        for zygote in self._zygotes or ():
-            zygote.close()
-        self._zygotes = None
-
-    def __enter__(self) -> Hall:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _read_limits(course: Course) -> Limits:
-    """Return the limits, with nbgrader's own setting for the time of a cell."""
-    settings = [course.config.get(name, {}).get("timeout") for name in ("Execute", "ExecutePreprocessor")]
-    seconds = next((seconds for setting in settings if (seconds := _read_seconds(setting)) > 0), 0.0)
-    limits = Limits()
-    if not seconds:
-        return limits
-    return replace(
-        limits,
-        cell_seconds=seconds,
-        submission_seconds=max(limits.submission_seconds, 10.0 * seconds),
-        cpu_seconds=max(limits.cpu_seconds, 10.0 * seconds),
-    )
-
-
-def _read_seconds(setting: object) -> float:
-    """Read a time as traitlets has it: what was typed after a command is text. 0 stands for none."""
-    try:
-        return float(setting) if isinstance(setting, int | float | str) else 0.0
-    except ValueError:
-        return 0.0
-
-
-def find_packages(notebook: SourceNotebook) -> tuple[Package, ...]:
-    """Return the packages that a notebook has to be solved without, as far as they are installed."""
-    found = (find_package(name) for name in notebook.forbidden)
-    return tuple(package for package in found if package is not None)
-
-
-def _preload(assignment: Assignment, *, tests: bool) -> tuple[str, ...]:
-    """Return what a zygote imports: what the instructor's cells import; a student's zygote holds no test."""
-    statements: dict[str, None] = {}
-    for notebook in assignment.notebooks:
-        for cell in notebook.node.cells:
-            is_test = cell.metadata.get("nbgrader", {}).get("grade", False)
-            if cell.cell_type == "code" and (tests or not is_test):
-                statements.update(dict.fromkeys(find_imports(cell.source)))
-    return tuple(statements)
 
 
 # --- one notebook ------------------------------------------------------------------------------------------

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
     from fairmark.course import Assignment, Parcel
     from fairmark.fingerprint import Ground
-    from fairmark.grading import Graded, Hall
+    from fairmark.grading import Graded
+    from fairmark.hall import Hall
 
 
 def _course_of(converter: Any) -> Course:
@@ -127,7 +128,7 @@ class SubmissionExporter(NotebookExporter):
 
     def hall(self, assignment_id: str) -> Hall:
         """Return where an assignment is graded."""
-        from fairmark.grading import Hall  # noqa: PLC0415 - the other plug points need no rooms
+        from fairmark.hall import Hall  # noqa: PLC0415 - the other plug points need no rooms
 
         if assignment_id not in self._halls:
             self._grounds[assignment_id] = take_ground(self.course, self.course.list_source(assignment_id))

@@ -16,7 +16,8 @@ from fairmark.authoring import is_question, read_assignment
 from fairmark.errors import AuthorError, Fault, UsageError
 from fairmark.faults import faults_of_release
 from fairmark.gradebook import ensure_assignment
-from fairmark.grading import Hall, grade_notebook, read_files
+from fairmark.grading import grade_notebook, read_files
+from fairmark.hall import Hall
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -21,7 +21,8 @@ from traitlets.config import Config
 
 from fairmark.course import Course
 from fairmark.errors import RoomLost, SandboxError
-from fairmark.grading import Hall, grade_parcel, read_files
+from fairmark.grading import grade_parcel, read_files
+from fairmark.hall import Hall, Pair, needs_of
 from fairmark.intake import is_active
 from fairmark.results import from_document, to_document
 from fairmark.rooms.linux import end_with_parent
@@ -29,6 +30,10 @@ from fairmark.settings import CourseDirectory
 from fairmark.startup import skip_slow_imports
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+    from multiprocessing.queues import SimpleQueue
+
     from fairmark.course import Assignment, Parcel
     from fairmark.results import Fingerprint, SubmissionResult
 
@@ -159,7 +164,9 @@ class _Stand:
         config = Config(json.loads(brief.settings))
         directory = CourseDirectory(root=str(root), config=config)
         directory.root = str(root)
-        return Hall(Course(root, config, directory), assignment)
+        course = Course(root, config, directory)
+        seat = _seats.pop() if _seats else None
+        return Hall(course, assignment, Pair(course, needs_of(course, assignment), seat))
 
     def close(self) -> None:
         self.hall.close()
@@ -229,14 +236,34 @@ atexit.register(close_rooms)
 # A process of its own on this machine
 
 _briefs: dict[bytes, Brief] = {}
+_seats: list[socket.socket] = []  # over which the grader hands over zygotes: at most one
 
 
-def start_process() -> None:
-    """Begin as a worker process: it ends with its grader, which alone answers to Ctrl-C."""
+def start_process(seats: Sequence[socket.socket], numbers: SimpleQueue[int]) -> None:
+    """Begin as a worker process: it ends with its grader, which alone answers to Ctrl-C.
+
+    Parameters
+    ----------
+    seats : sequence of socket
+        One for each worker process.
+    numbers : queue of int
+        Which of them are still free.
+    """
     skip_slow_imports()
     end_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    own = numbers.get()
+    for number, seat in enumerate(seats):
+        if number == own:
+            _seats.append(seat)
+        else:
+            seat.close()
+
+
+def import_parts() -> None:
+    """Import what grading needs: a process that has nothing to do yet has time for it."""
+    import nbformat  # noqa: F401, PLC0415
 
 
 def grade_bytes(brief: bytes, parcel: Parcel) -> Written:

@@ -275,6 +275,7 @@ def test_a_stubborn_loop_can_be_ended(room):
 def test_the_zygote_leaves_no_process_behind():
     """Closing it, with a room open, ends everything."""
     zygote = Zygote(Policy("student"))
+    zygote.wait()
     opened = zygote.open_room({"work": {}, "trusted": {}}, 1)
     run(opened, "import subprocess; subprocess.Popen(['sleep', '4242'])")
     zygote.close()

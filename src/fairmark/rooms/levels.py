@@ -19,7 +19,7 @@ from fairmark.rooms.room import Zygote
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from fairmark.rooms.policy import Policy
 
@@ -96,19 +96,71 @@ _found: list[str] = []  # what an earlier search of this process has found
 
 
 def open_zygote(policy: Policy, level: str | None = None) -> Zygote:
-    """Start a zygote at the best level that holds against an attempt to break out.
+    """Start a zygote at the best level that holds against an attempt to break out: see `open_zygotes`."""
+    return open_zygotes((policy,), level)[0]
+
+
+def start_zygotes(policies: Sequence[Policy], level: str | None = None) -> tuple[Zygote, ...]:
+    """Start zygotes at the level that is tried first, to be handed to `open_zygotes`; nothing is waited for.
 
     Parameters
     ----------
-    policy : Policy
+    policies : sequence of Policy
+    level : str, optional
+        This one and no other.
+
+    Returns
+    -------
+    tuple of Zygote
+        None where they do not start: opening them tells why.
+    """
+    try:
+        return _start(policies, _list_levels(level)[0])
+    except (SandboxError, OSError):
+        return ()
+
+
+def open_zygotes(
+    policies: Sequence[Policy], level: str | None = None, started: tuple[Zygote, ...] = ()
+) -> tuple[Zygote, ...]:
+    """Start zygotes at the best level that holds against an attempt to break out of a room of the first.
+
+    Parameters
+    ----------
+    policies : sequence of Policy
     level : str, optional
         This one and no other; ``none`` is tried for nothing.
+    started : tuple of Zygote
+        What `start_zygotes` has returned for the same.
 
     Raises
     ------
     SandboxError
         Where no level holds: the message says of each why, and what to do.
     """
+    told = []
+    for each in _list_levels(level):
+        try:
+            ready, started = started, ()
+            zygotes = _prove(ready or _start(policies, each))
+        except (SandboxError, RoomLost, WireError, OSError) as error:
+            told.append(f"{each}: {explain(error)}. {REMEDIES.get(each, '')}")
+            _found.clear()
+            continue
+        if level is None:
+            _found[:] = [each]
+        return zygotes
+    if level is None and len(told) < len(LEVELS):  # what held before holds no longer: look again
+        return open_zygotes(policies)
+    raise SandboxError(
+        "No sandbox holds on this machine, so nothing is graded.\n" + "\n".join(told) + "\n"
+        "Grade on another machine, in a virtual machine or in WSL 2. Only if you trust every student with "
+        "everything you own: --sandbox none."
+    )
+
+
+def _list_levels(level: str | None) -> tuple[str, ...]:
+    """Return what to try, in this order."""
     if sys.platform != "linux":
         raise SandboxError(
             "Student code can be kept from this machine on Linux alone. Grade in a container, or on Windows "
@@ -116,24 +168,7 @@ def open_zygote(policy: Policy, level: str | None = None) -> Zygote:
         )
     if level is not None and level not in (*LEVELS, NONE):
         raise SandboxError(f"There is no level {level!r} of the sandbox: {', '.join((*LEVELS, NONE))}.")
-    told = []
-    for each in (level,) if level is not None else (_found[:1] or LEVELS):
-        try:
-            zygote = _open(policy, each)
-        except (SandboxError, RoomLost, WireError, OSError) as error:
-            told.append(f"{each}: {explain(error)}. {REMEDIES.get(each, '')}")
-            _found.clear()
-            continue
-        if level is None:
-            _found[:] = [each]
-        return zygote
-    if level is None and len(told) < len(LEVELS):  # what held before holds no longer: look again
-        return open_zygote(policy)
-    raise SandboxError(
-        "No sandbox holds on this machine, so nothing is graded.\n" + "\n".join(told) + "\n"
-        "Grade on another machine, in a virtual machine or in WSL 2. Only if you trust every student with "
-        "everything you own: --sandbox none."
-    )
+    return (level,) if level is not None else (*_found,) or LEVELS
 
 
 def explain(error: BaseException) -> str:
@@ -144,22 +179,36 @@ def explain(error: BaseException) -> str:
     return (lines[-1] if lines else type(error).__name__).strip().rstrip(".")[:300]
 
 
-def _open(policy: Policy, level: str) -> Zygote:
-    """Start a zygote and try to break out of a room of it."""
+def _start(policies: Sequence[Policy], level: str) -> tuple[Zygote, ...]:
+    """Start zygotes at the same time."""
     os.environ["FAIRMARK_CANARY"] = "1"
+    zygotes: list[Zygote] = []
     try:
-        zygote = Zygote(policy, level)
+        for policy in policies:
+            zygotes.append(Zygote(policy, level))  # noqa: PERF401 - what was started has to be closed
+    except BaseException:
+        for zygote in zygotes:
+            zygote.close()
+        raise
     finally:
         del os.environ["FAIRMARK_CANARY"]
+    return tuple(zygotes)
+
+
+def _prove(zygotes: tuple[Zygote, ...]) -> tuple[Zygote, ...]:
+    """Wait for zygotes and try to break out of a room of the first; all are closed where that works."""
     try:
-        escaped = [] if level == NONE else try_to_break_out(zygote)
+        zygotes[0].wait()
+        escaped = [] if zygotes[0].level == NONE else try_to_break_out(zygotes[0])
+        if escaped:
+            raise SandboxError(f"student code {', '.join(escaped)}")
+        for zygote in zygotes[1:]:
+            zygote.wait()
     except BaseException:
-        zygote.close()
+        for zygote in zygotes:
+            zygote.close()
         raise
-    if escaped:
-        zygote.close()
-        raise SandboxError(f"student code {', '.join(escaped)}")
-    return zygote
+    return zygotes
 
 
 def try_to_break_out(zygote: Zygote) -> list[str]:
@@ -196,7 +245,7 @@ def try_to_break_out(zygote: Zygote) -> list[str]:
             abstract=abstract,
             mark=mark,
             victim=victim.pid,
-            zygotes=[zygote.process.pid] if zygote.level == ALONE else [],
+            zygotes=[zygote.process.pid] if zygote.process and zygote.level == ALONE else [],
             grouped=zygote.level != FULL,
             prefix=sys.prefix,
             temporary=temporary,

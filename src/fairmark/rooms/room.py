@@ -16,6 +16,7 @@ from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
 from fairmark.errors import RoomLost, SandboxError
+from fairmark.rooms import watch
 from fairmark.rooms.cgroup import Fence, find_ground
 from fairmark.rooms.launch import launch
 from fairmark.rooms.limits import Evidence, limit_of, tell_stop
@@ -34,7 +35,7 @@ _BUS_ERROR = 128 + signal.SIGBUS
 
 
 class Zygote:
-    """A sandboxed process from which rooms are forked.
+    """A sandboxed process from which rooms are forked; started at once, ready when `wait` has come back.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ class Zygote:
         What its rooms see and may use.
     level : str
         How far they are kept from the machine: one of `fairmark.rooms.policy.LEVELS`, or ``none``.
+    control : socket, optional
+        Of a zygote that was split off from another's (see `split`); then none is started.
 
     Raises
     ------
@@ -49,17 +52,29 @@ class Zygote:
         Where it does not start; the message holds what it said.
     """
 
-    def __init__(self, policy: Policy, level: str = FULL) -> None:
+    def __init__(self, policy: Policy, level: str = FULL, control: socket.socket | None = None) -> None:
         self.policy = policy
         self.level = level
         self.numbers = itertools.count(1)
         self.ground = find_ground()
         self.fences: dict[int, Fence] = {}  # of the open rooms that have one
         self.fenced = False  # whether the last room that was opened has one
+        self.faults: tuple[str, ...] = ()  # of what it should import
+        self.needed: tuple[str, ...] = ()  # of what it should do without
         self.said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        self.folder = ""
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ready = control is not None
+        if control is not None:
+            self.control = control
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        policy = self.policy
         self.control, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            start = launch(policy, level, inside.fileno())
+            start = launch(policy, self.level, inside.fileno())
         except BaseException:
             for each in (self.said, self.control, inside):
                 each.close()
@@ -82,15 +97,25 @@ class Zygote:
             "path": start.path,
             "without": policy.without,
             "seen": start.seen,
-            "level": level,
+            "level": self.level,
             "user": start.user,
             "own_user": bool(start.user),
         }
-        try:
+        with contextlib.suppress(OSError):  # it has ended at once: `wait` tells why
             self.control.send(json.dumps(setup).encode())
+
+    def wait(self) -> None:
+        """Come back when rooms can be opened.
+
+        Raises
+        ------
+        SandboxError
+            Where it did not start; the message holds what it said, and it is closed.
+        """
+        if self.ready:
+            return
+        try:
             told = self._hear(_START_SECONDS)
-            self.faults: tuple[str, ...] = tuple(told["faults"])
-            self.needed: tuple[str, ...] = tuple(told["needed"])  # of what it should do without
         except SandboxError:
             self.close()
             raise
@@ -98,10 +123,42 @@ class Zygote:
             said = self._words()
             self.close()
             raise SandboxError(f"the sandbox did not start: {error}\n{said}") from None
+        self.faults, self.needed = tuple(told["faults"]), tuple(told["needed"])
+        self.ready = True
+
+    def is_alive(self) -> bool:
+        """Tell whether rooms can still be opened."""
+        try:
+            self.control.settimeout(0)
+            return bool(self.control.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            with contextlib.suppress(OSError):
+                self.control.settimeout(_OPEN_SECONDS)
+
+    def split(self) -> socket.socket:
+        """Let it fork another like itself, with all that it has imported; return how to control that one.
+
+        Rooms of both can be open at the same time, so their folders must be their own: this is for the full
+        level alone. The other one ends with this one, or when its control is closed everywhere.
+        """
+        control, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with inside:
+            try:
+                self._order("split", 0, {}, inside.fileno())
+                self._hear(_OPEN_SECONDS, 0)
+            except SandboxError:
+                control.close()
+                raise
+        return control
 
     def _words(self) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(1)
+        if self.process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
         self.said.seek(0)
         return self.said.read(8000).decode(errors="replace").strip()
 
@@ -115,7 +172,8 @@ class Zygote:
             except TimeoutError:
                 raise SandboxError(f"the sandbox did not answer within {seconds:.0f} s") from None
             if not data:
-                raise SandboxError(f"the sandbox ended (exit status {self.process.poll()}): {self._words()}")
+                status = self.process.poll() if self.process is not None else "unknown"
+                raise SandboxError(f"the sandbox ended (exit status {status}): {self._words()}")
             answer: dict[str, Any] = json.loads(data)
             if number is None or answer.get("room") == number:
                 return answer
@@ -217,19 +275,29 @@ class Zygote:
         try:
             return self._hear(_CLOSE_SECONDS, number)
         except SandboxError:
-            self.process.kill()  # everything in it ends with it, and the next submission gets another
+            self.kill()  # the next submission gets another
             raise
         finally:
             self._tear_down(number)
 
+    def kill(self) -> None:
+        """End the zygote and all of its rooms, whatever it is at."""
+        self.control.close()
+        if self.process is not None and self.process.poll() is None:
+            # Not the first process alone: started by root, those below it would stay.
+            for pid in (*watch.below(self.process.pid), self.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.wait()
+
     def close(self) -> None:
         """End the zygote and all of its rooms."""
         self.control.close()
-        try:
-            self.process.wait(_CLOSE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        if self.process is not None:
+            try:
+                self.process.wait(_CLOSE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
         for number in list(self.fences):
             self._tear_down(number)
         self.said.close()
@@ -237,6 +305,7 @@ class Zygote:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Zygote:
+        self.wait()
         return self
 
     def __exit__(self, *_: object) -> None:

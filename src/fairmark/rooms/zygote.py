@@ -1,8 +1,8 @@
 """Runs inside bubblewrap: imports what rooms need once, then forks a locked-down room for each notebook.
 
 The zygote never runs a student's code. It takes orders over one socket (JSON in packets): ``open`` (with the
-room's own socket and, where there is one, the way into its cgroup), ``interrupt``, ``look`` and ``close``;
-and it watches how much memory the open rooms use.
+room's own socket and, where there is one, the way into its cgroup), ``interrupt``, ``look``, ``close``, and
+``split`` (fork another zygote, for another worker); and it watches how much memory the open rooms use.
 """
 
 from __future__ import annotations
@@ -308,7 +308,9 @@ class Zygote:
 
     def _obey(self, order: dict[str, Any], descriptors: list[int]) -> None:
         number = order["room"]
-        if order["order"] == "open":
+        if order["order"] == "split":
+            self._split(*descriptors)
+        elif order["order"] == "open":
             self.answer(self._open(number, order["setup"], *descriptors))
         elif order["order"] == "interrupt" and number in self.rooms:
             with contextlib.suppress(ProcessLookupError):
@@ -317,6 +319,23 @@ class Zygote:
             self.answer(self._look(number))
         elif order["order"] == "close":
             self.answer(self._close(number, patience=_PATIENCE_SECONDS if order["setup"].get("lost") else 0))
+
+    def _split(self, descriptor: int) -> None:
+        """Fork another zygote that is controlled over `descriptor`; it ends with this one."""
+        if os.fork():
+            os.close(descriptor)
+            self.answer({"room": 0})
+            return
+        linux.end_with_parent(signal.SIGKILL)
+        self.control.close()
+        self.control = socket.socket(fileno=descriptor)
+        for room in self.rooms.values():
+            os.close(room.last_words)
+            if room.events is not None:
+                os.close(room.events)
+        self.rooms.clear()
+        self.run()
+        os._exit(0)
 
     def _open(
         self,
