@@ -7,6 +7,7 @@ import os
 import platform
 import struct
 from dataclasses import dataclass
+from signal import SIGCHLD
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
@@ -66,6 +67,7 @@ _FORBIDDEN = {
     "open_by_handle_at": (304, 265),
     "kexec_load": (246, 104),
 }
+_CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220, "loongarch64": 220, "ppc64le": 120}
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -75,6 +77,7 @@ _X32 = 0x40000000
 _NUMBER_OFFSET, _ARCH_OFFSET, _ARGUMENT_OFFSET = 0, 4, 16
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_whole = ctypes.PyDLL(None, use_errno=True)  # without letting another thread of Python's run meanwhile
 
 
 def _checked(result: int, what: str) -> None:
@@ -86,6 +89,31 @@ def _checked(result: int, what: str) -> None:
 def unshare(flags: int) -> None:
     """Enter new namespaces."""
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def fork_into(namespaces: int) -> int:
+    """Fork a child that is the first process of new namespaces; return its number, in the child 0.
+
+    With `unshare` it takes a fork more, and with it one more copy of all page tables. What Python does at a
+    fork is done; what C libraries have asked for is not, so that no other thread may run.
+
+    Raises
+    ------
+    OSError
+        Where the kernel refuses, or the number of the call is not known for this kind of processor.
+    """
+    number = _CLONE.get(platform.machine())
+    if number is None:
+        raise OSError(0, f"how namespaces are entered on {platform.machine()} is not known")
+    python = ctypes.pythonapi
+    python.PyOS_BeforeFork()
+    pid = int(_whole.syscall(ctypes.c_long(number), ctypes.c_ulong(namespaces | SIGCHLD), 0, 0, 0, 0))
+    if pid == 0:
+        python.PyOS_AfterFork_Child()
+    else:
+        python.PyOS_AfterFork_Parent()
+        _checked(min(pid, 0), "clone")
+    return pid
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:

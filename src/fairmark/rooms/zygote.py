@@ -49,11 +49,10 @@ _NAMESPACES = (
 class _Room:
     """An open room, as the zygote sees it."""
 
-    keeper: int  # the process that entered the namespaces; ends when the room has ended
+    keeper: int  # ends when the room has ended; where the room has namespaces of its own, this is `init`
     init: int  # the room's process number 1; killing it ends everything inside
-    last_words: int  # a pipe on which the keeper tells what was full when the room ended
-    top: int  # every process of the room is below this one
-    root: str  # in front of the paths of its disks
+    disks: dict[str, str]  # where its disks can be looked at, each with its limit
+    held: tuple[int, ...]  # what keeps them there till the room is closed, though it may have ended
     events: int | None = None  # counts what the kernel has ended in its cgroup for want of memory
     reason: str = ""
     stored: int = 0  # on folders that have no size of their own
@@ -66,10 +65,6 @@ class _Room:
         self.most.processes = max(self.most.processes, use.processes)
         self.most.tasks = max(self.most.tasks, use.tasks)
 
-    def disks(self) -> dict[str, str]:
-        """Return where its disks can be looked at."""
-        return {f"{self.root}{folder}": limit for folder, limit in _DISKS.items()}
-
     def printed(self) -> int:
         """Return the bytes that C code and child processes have written to its outputs."""
         size = 0
@@ -77,6 +72,13 @@ class _Room:
             with contextlib.suppress(OSError):
                 size += 512 * Path(f"/proc/{self.init}/fd/{descriptor}").stat().st_blocks
         return size
+
+    def release(self) -> None:
+        """Close what is held open for it."""
+        for descriptor in self.held:
+            os.close(descriptor)
+        if self.events is not None:
+            os.close(self.events)
 
     def end(self, reason: str) -> None:
         """End everything in it."""
@@ -88,9 +90,7 @@ class _Room:
 # --- in the fork: from a copy of the zygote to a locked room ----------------------------------------------
 
 
-def _map_user() -> None:
-    uid, gid = os.getuid(), os.getgid()
-    linux.unshare(_NAMESPACES)
+def _map_user(uid: int, gid: int) -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
@@ -170,9 +170,10 @@ def _be_init(child: int) -> int:
             return status
 
 
-def _exit_as(status: int) -> None:
+def _exit_code(status: int) -> int:
+    """Return the code of a process that has ended, as a shell tells it: 128 and the signal that ended it."""
     code = os.waitstatus_to_exitcode(status)
-    os._exit(code if code >= 0 else 128 - code)
+    return code if code >= 0 else 128 - code
 
 
 def _live(setup: dict[str, Any], descriptor: int) -> None:
@@ -195,7 +196,7 @@ def _live(setup: dict[str, Any], descriptor: int) -> None:
     child = os.fork()
     if child:
         os.close(own)
-        _exit_as(_be_init(child))
+        os._exit(_exit_code(_be_init(child)))
     if full:
         os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -210,48 +211,60 @@ def _enter(gate: int | None) -> None:
             os.write(gate, b"0")
 
 
-def _open_room(
-    setup: dict[str, Any], descriptor: int, report: int, last_words: int, gate: int | None
-) -> None:
-    """Enter the namespaces and start process 1 in them. Never returns."""
-    status = 1
+def _begin(setup: dict[str, Any], descriptor: int, report: int, gate: int | None, ids: Any) -> None:
+    """Be process 1 of a room; `ids` are user and group of one with namespaces of its own. Never returns."""
+    try:
+        linux.end_with_parent(signal.SIGKILL)
+        if ids is not None:
+            os.setsid()
+            _map_user(*ids)
+        _enter(gate)
+        _live(setup, descriptor)
+    except BaseException:  # noqa: BLE001 - the fork must never get back into the zygote's loop
+        os.write(report, traceback.format_exc().encode()[-4000:])
+    os._exit(70)
+
+
+def _keep(setup: dict[str, Any], descriptor: int, report: int, gate: int | None) -> None:
+    """Start process 1 of a room without namespaces, and clear away what it leaves. Never returns."""
     try:
         linux.end_with_parent(signal.SIGKILL)
         os.setsid()
-        full = setup["level"] == _FULL
-        if full:
-            _map_user()
-        else:
-            linux.adopt_orphans()
-            setup["guarded"] = [1, os.getpid(), -os.getpid(), os.getppid(), -os.getpgid(os.getppid())]
+        linux.adopt_orphans()
+        setup["guarded"] = [1, os.getpid(), -os.getpid(), os.getppid(), -os.getpgid(os.getppid())]
         init = os.fork()
         if init == 0:
-            try:
-                linux.end_with_parent(signal.SIGKILL)
-                _enter(gate)
-                _live(setup, descriptor)
-            except BaseException:  # noqa: BLE001 - the fork must never get back into the zygote's loop
-                os.write(report, traceback.format_exc().encode()[-4000:])
-            os._exit(70)
+            _begin(setup, descriptor, report, gate, None)
         os.close(descriptor)
         os.write(report, f"init {init}\n".encode())
         os.close(report)
         ended = 0
         while ended != init:
             ended, status = os.wait()
-        if full:
-            os.write(
-                last_words,
-                json.dumps(sorted(watch.look_at_disks(_DISKS, setup["limits"]["files"])[1])).encode(),
-            )
-        else:
-            confined.clear(init, list(_DISKS))
-        _exit_as(status)
+        confined.clear(init, list(_DISKS))
+        os._exit(_exit_code(status))
     except BaseException:  # noqa: BLE001
         for channel in (report, 2):  # told to whom opens the room, later to whom reads what zygotes say
             with contextlib.suppress(OSError):
                 os.write(channel, traceback.format_exc().encode()[-4000:])
     os._exit(71)
+
+
+def _read_init(told: bytes) -> int | None:
+    """Return the number of a room's process 1, as its keeper tells it."""
+    found = re.search(rb"^init (\d+)$", told, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def _hold_disks(init: int) -> tuple[dict[str, str], tuple[int, ...]]:
+    """Return where the private disks of a room can be looked at, and what holds them there."""
+    disks: dict[str, str] = {}
+    held: list[int] = []
+    for folder, limit in _DISKS.items():
+        with contextlib.suppress(OSError):  # it has ended already
+            held.append(os.open(f"/proc/{init}/root{folder}", os.O_PATH | os.O_DIRECTORY))
+            disks[f"/proc/self/fd/{held[-1]}"] = limit
+    return disks, tuple(held)
 
 
 # --- the zygote itself ------------------------------------------------------------------------------------
@@ -330,9 +343,7 @@ class Zygote:
         self.control.close()
         self.control = socket.socket(fileno=descriptor)
         for room in self.rooms.values():
-            os.close(room.last_words)
-            if room.events is not None:
-                os.close(room.events)
+            room.release()
         self.rooms.clear()
         self.run()
         os._exit(0)
@@ -352,38 +363,42 @@ class Zygote:
             return {"room": number, "error": "at this level of the sandbox one room at a time can be open"}
         setup["running"] = 0 if self.setup["level"] == _FULL else watch.count_tasks(os.getuid())
         reading, writing = os.pipe()
-        last_words, last_writing = os.pipe()
-        keeper = os.fork()
-        if keeper == 0:
-            os.close(reading)
-            self.control.close()
-            _open_room({**self.setup, **setup}, descriptor, writing, last_writing, gate)
+        told = b""
+        try:
+            keeper = self._fork({**self.setup, **setup}, descriptor, (reading, writing), gate)
+        except OSError as error:  # there are no namespaces to be had
+            keeper, told = 0, str(error).encode()
         os.close(writing)
-        os.close(last_writing)
         os.close(descriptor)
         if gate is not None:
             os.close(gate)
-        told = b""
         while part := os.read(reading, 4096):  # both sides close it when the room is furnished
             told += part
         os.close(reading)
-        init = re.search(rb"^init (\d+)$", told, re.MULTILINE)
-        if init is None or b"Traceback" in told:
-            os.waitpid(keeper, 0)
-            os.close(last_words)
+        full = self.setup["level"] == _FULL
+        init = keeper if full else _read_init(told)
+        if not init or b"Traceback" in told:
+            if keeper:
+                os.waitpid(keeper, 0)
             if events is not None:
                 os.close(events)
             return {"room": number, "error": told.decode(errors="replace")}
-        full = self.setup["level"] == _FULL
-        self.rooms[number] = _Room(
-            keeper,
-            int(init[1]),
-            last_words,
-            top=int(init[1]) if full else keeper,
-            root=f"/proc/{init[1].decode()}/root" if full else "",
-            events=events,
-        )
+        disks, held = _hold_disks(init) if full else (_DISKS, ())
+        self.rooms[number] = _Room(keeper, init, disks, held, events=events)
         return {"room": number}
+
+    def _fork(self, setup: dict[str, Any], descriptor: int, report: tuple[int, int], gate: int | None) -> int:
+        """Fork process 1 of a room with namespaces of its own, or what keeps one without."""
+        ids = os.getuid(), os.getgid()
+        full = setup["level"] == _FULL
+        child = linux.fork_into(_NAMESPACES) if full else os.fork()
+        if child == 0:
+            os.close(report[0])
+            self.control.close()
+            if full:
+                _begin(setup, descriptor, report[1], gate, ids)
+            _keep(setup, descriptor, report[1], gate)
+        return child
 
     def _close(self, number: int, patience: float = 0) -> dict[str, Any]:
         """End a room; one that is ending by itself gets a moment for it, so that it is known how."""
@@ -398,32 +413,31 @@ class Zygote:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(room.init, signal.SIGKILL)
             _, status = os.waitpid(room.keeper, 0)
-        full = json.loads(os.read(room.last_words, 4096) or b"[]")
-        os.close(room.last_words)
+        if room.held:
+            room.full |= watch.look_at_disks(room.disks, self.setup["limits"]["files"])[1]
         if watch.ran_out(room.events):
             room.reason = "memory"
-        if room.events is not None:
-            os.close(room.events)
+        room.release()
         return {
             "room": number,
             "reason": room.reason or ("ended" if ended[0] else "closed"),
-            "status": os.waitstatus_to_exitcode(status),
-            "full": sorted({*full, *room.full}),
+            "status": _exit_code(status),
+            "full": sorted(room.full),
         }
 
     def _watch(self) -> None:
         """Note what rooms use; end those that use more memory or processor time than they may."""
         limits = self.setup["limits"]
-        uses = watch.measure({room.top for room in self.rooms.values()})
+        uses = watch.measure({room.keeper for room in self.rooms.values()})
         for room in self.rooms.values():
-            use = uses.get(room.top)
+            use = uses.get(room.keeper)
             if use is None:
                 continue
             room.note(use)
             stored = self._look_at_disks(room)
             most = limits["memory"] - stored - room.printed()
             # The kernel counts resident pages with a tolerance: half of the memory is far from the limit.
-            if watch.ran_out(room.events) or (use.memory > most / 2 and watch.weigh(room.top) > most):
+            if watch.ran_out(room.events) or (use.memory > most / 2 and watch.weigh(room.keeper) > most):
                 room.end("memory")
             elif use.cpu > limits["cpu_seconds"]:
                 room.end("cpu")
@@ -432,13 +446,13 @@ class Zygote:
         """Return the bytes that lie on a room's disks, in memory; end it where folders hold too much."""
         limits, level = self.setup["limits"], self.setup["level"]
         if level.startswith(_FULL):
-            stored, full = watch.look_at_disks(room.disks(), limits["files"])
+            stored, full = watch.look_at_disks(room.disks, limits["files"])
             room.full |= full
             if level != _FULL and "files" in full:  # the disks of all rooms together hold more than one may
                 room.end("files")
             return stored
         if time.monotonic() - room.walked >= _WALK_SECONDS:
-            room.stored, full = watch.add_up_folders(room.disks(), limits, room.top)
+            room.stored, full = watch.add_up_folders(room.disks, limits, room.keeper)
             room.walked = time.monotonic()
             for limit in sorted(full):
                 room.end(limit)
@@ -455,7 +469,7 @@ class Zygote:
             "processes": room.most.processes,
             "tasks": room.most.tasks,
             "full": sorted(room.full),
-            "largest": watch.largest_file(room.disks()),
+            "largest": watch.largest_file(room.disks),
         }
         room.most, room.full = watch.Use(), set()
         return told
