@@ -36,6 +36,14 @@ def places(url, *names):
     return [read_address(url.replace("/a/b.git", f"/a/{name}.git"), local=True) for name in names]
 
 
+@pytest.fixture(params=["by git", "directly"])
+def way(request, monkeypatch):
+    """How heads are listed: where there is a proxy, or the address is a path, git does it."""
+    if request.param == "by git":
+        monkeypatch.setattr("fairmark.repository.mirror.is_direct", lambda _: False)
+
+
+@pytest.mark.usefixtures("way")
 def test_a_silent_fork_holds_up_nobody(tmp_path):
     """It gets its answer after all the others had theirs; were they to wait for it, none would come."""
     others = Counter()
@@ -56,6 +64,7 @@ def test_a_silent_fork_holds_up_nobody(tmp_path):
     assert [answer for answer in answers.values() if isinstance(answer, Unanswered)] == []
 
 
+@pytest.mark.usefixtures("way")
 def test_a_fork_that_never_answers_costs_its_own_limit_alone(tmp_path, monkeypatch):
     """The others' answers are there, and what it is told says why there is none of it."""
     monkeypatch.setattr("fairmark.repository.mirror.Bounds", lambda **_: Bounds(seconds=3))
@@ -73,6 +82,7 @@ def test_a_fork_that_never_answers_costs_its_own_limit_alone(tmp_path, monkeypat
     assert [isinstance(each, Refs) for each in answers] == [False, True, False, True, True]
 
 
+@pytest.mark.usefixtures("way")
 def test_a_server_is_asked_a_few_questions_at_a_time(tmp_path):
     """More would be rude; one after the other would be slow."""
     lock, asked, most = threading.Lock(), Counter(), []
@@ -162,16 +172,20 @@ def test_what_pull_requests_brought_is_not_transferred_again(school, tmp_path, m
 SCRIPT = """
 import sys
 from pathlib import Path
+from fairmark.repository import mirror as mirrors
 from fairmark.repository.address import read_address
 from fairmark.repository.asking import ask_forks
 from fairmark.repository.mirror import Mirror
+if sys.argv[3] == "by git":
+    mirrors.is_direct = lambda _: False
 with Mirror(Path(sys.argv[1])) as mirror, mirror.locked():
     ask_forks(mirror, [read_address(f"{sys.argv[2]}/{number}.git", local=True) for number in range(40)])
 """
 
 
-def test_an_interrupt_ends_all_git_processes(tmp_path):
-    """Ctrl+C while a dozen forks are silent: the command ends, and nothing of it runs on."""
+@pytest.mark.parametrize("way", ["by git", "directly"])
+def test_an_interrupt_ends_all_that_is_under_way(tmp_path, way):
+    """Ctrl+C while forks are silent: the command ends, no git process runs on, and nobody else is asked."""
     asked, closing = threading.Semaphore(0), threading.Event()
 
     def answer(_):
@@ -179,7 +193,7 @@ def test_an_interrupt_ends_all_git_processes(tmp_path):
         closing.wait(30)
 
     with server(answer) as url:
-        words = [sys.executable, "-c", SCRIPT, str(tmp_path / "m.git"), url.removesuffix("/b.git")]
+        words = [sys.executable, "-c", SCRIPT, str(tmp_path / "m.git"), url.removesuffix("/b.git"), way]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True) as command:
             try:
                 for _ in range(FORKS_AT_A_TIME):
@@ -193,4 +207,4 @@ def test_an_interrupt_ends_all_git_processes(tmp_path):
         closing.set()
     assert "KeyboardInterrupt" in told
     assert str(tmp_path) not in running
-    assert not asked.acquire(blocking=False)  # and nobody else was asked
+    assert not asked.acquire(blocking=False)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fairmark.errors import FairmarkError, GraderError
 from fairmark.repository.history import History, read_commit
+from fairmark.repository.inquiring import Inquirer, Reply, is_direct, read_advertisement
 from fairmark.repository.process import Bounds, ObjectReader, Running, Said, make_repository, run_git
 from fairmark.repository.records import Change
 
@@ -33,6 +34,10 @@ _GONE = re.compile(
     re.IGNORECASE,
 )
 _MOVED = re.compile(r"redirect|returned error: 30\d", re.IGNORECASE)
+_GONE_STATUSES = (401, 403, 404, 410)
+_LATE = "the server took too long to answer"
+_NOWHERE = "the server shows no such repository: is it deleted, private, or spelled wrongly?"
+_ELSEWHERE = "the server says that the repository has another address now"
 MAX_REFS = 20_000
 MAX_FORK_HEADS = 500
 MAX_COMMITS = 200_000
@@ -89,6 +94,7 @@ class Mirror:
         self._reader: ObjectReader | None = None
         self._merges: dict[tuple[str, str], tuple[bool, str]] = {}
         self.running = Running()
+        self._inquirer = Inquirer(self.running)
         if not (folder / "HEAD").exists():
             make_repository(folder)
 
@@ -99,7 +105,8 @@ class Mirror:
         self.close()
 
     def close(self) -> None:
-        """End the process that reads objects."""
+        """End the process that reads objects, and all connections."""
+        self._inquirer.close()
         if self._reader is not None:
             self._reader.close()
             self._reader = None
@@ -124,11 +131,18 @@ class Mirror:
     def list_refs(self, address: Address, *, pulls: bool = False) -> Refs:
         """Ask a server what it has; nothing is transferred.
 
+        Over http the heads are asked for without git, which is asked where the answer is not as expected.
+
         Raises
         ------
         Unanswered
             Where there is no repository, or no proper answer within the limits.
         """
+        bounds = Bounds(seconds=60, output=8 * 2**20)
+        if not pulls and is_direct(address):
+            listed = _read_reply(self._inquirer.ask(address, bounds))
+            if listed is not None:
+                return _read_refs(listed)
         patterns = ["HEAD", "refs/heads/*", *(PULL_PATTERNS if pulls else ())]
         said = self._run(
             "ls-remote",
@@ -137,7 +151,7 @@ class Mirror:
             address.url,
             *patterns,
             transport=address.transport,
-            bounds=Bounds(seconds=60, output=8 * 2**20),
+            bounds=bounds,
         )
         if not said.good:
             raise _unanswered(said)
@@ -489,19 +503,36 @@ def _read_refs(output: bytes) -> Refs:
     return Refs(heads, pulls, default)
 
 
+def _read_reply(reply: Reply) -> bytes | None:
+    """Return what a server listed; None where git has to ask.
+
+    Raises
+    ------
+    Unanswered
+        Where the answer is clear, and asking again would be rude.
+    """
+    if reply.late:
+        raise Unanswered(_LATE, gone=False)
+    if reply.status in _GONE_STATUSES:
+        raise Unanswered(_NOWHERE, gone=True)
+    if 300 <= reply.status < 400:
+        raise Unanswered(_ELSEWHERE, gone=True)
+    if reply.status == 429 or reply.status >= 500:
+        raise Unanswered(f"the server is busy or broken (status {reply.status})", gone=False)
+    return read_advertisement(reply.body) if reply.status == 200 else None
+
+
 def _unanswered(said: Said) -> Unanswered:
     if said.stopped == "time":
-        return Unanswered("the server took too long to answer", gone=False)
+        return Unanswered(_LATE, gone=False)
     if said.stopped == "output":
         return Unanswered(
             "the server shows more branches and pull requests than a course can have", gone=False
         )
     if _MOVED.search(said.words):
-        return Unanswered("the server says that the repository has another address now", gone=True)
+        return Unanswered(_ELSEWHERE, gone=True)
     if _GONE.search(said.words):
-        return Unanswered(
-            "the server shows no such repository: is it deleted, private, or spelled wrongly?", gone=True
-        )
+        return Unanswered(_NOWHERE, gone=True)
     return Unanswered(f"the server gave no proper answer: {_last_line(said)}", gone=False)
 
 

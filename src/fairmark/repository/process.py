@@ -23,7 +23,7 @@ from git.exc import GitCommandNotFound
 from fairmark.errors import GraderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _ENVIRONMENT = {
@@ -183,31 +183,31 @@ def run_git(  # noqa: PLR0913 - each is a matter of its own
 
 
 class Running:
-    """The git processes that threads are waiting for, so that an interrupt can end them all at once."""
+    """The processes and connections that threads wait for, so that an interrupt can end them all at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._groups: set[int] = set()
-        self._ended = False
+        self._ends: dict[Any, Callable[[Any], None]] = {}
+        self.ended = False
 
-    def add(self, group: int) -> None:
-        """Note a process that was started; it is ended at once where all were ended before."""
+    def add(self, each: Any, end: Callable[[Any], None]) -> None:
+        """Note what was started and how it is ended: at once, where all were ended before."""
         with self._lock:
-            self._groups.add(group)
-            if self._ended:
-                end_group(group)
+            self._ends[each] = end
+            if self.ended:
+                end(each)
 
-    def discard(self, group: int) -> None:
-        """Forget a process that has ended."""
+    def discard(self, each: Any) -> None:
+        """Forget what has come to its end."""
         with self._lock:
-            self._groups.discard(group)
+            self._ends.pop(each, None)
 
     def end(self) -> None:
-        """End all that run, and all that are started from now on."""
+        """End all that is under way, and all that is started from now on."""
         with self._lock:
-            self._ended = True
-            for group in self._groups:
-                end_group(group)
+            self.ended = True
+            for each, end in self._ends.items():
+                end(each)
 
 
 def make_repository(folder: Path) -> None:
@@ -236,7 +236,7 @@ def started(
     process = started.proc
     assert process is not None  # noqa: S101 - for the type checker
     if running is not None:
-        running.add(process.pid)
+        running.add(process.pid, end_group)
     try:
         yield process
     finally:
