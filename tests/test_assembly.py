@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.utils import compute_checksum
 
-from fairmark.assembly import assemble, read_questions, to_notebook
+from fairmark.assembly import assemble, find_untouched, read_questions, to_notebook
 from fairmark.authoring import read_assignment
 from fairmark.errors import Ungradable
 from fairmark.seating import Role
@@ -303,6 +303,31 @@ def test_the_notebook_is_valid_for_jupyter_and_nbgrader(instructor, handed):
     assert why.metadata.nbgrader.checksum == compute_checksum(why)
     mean = next(cell for cell in node.cells if cell.id == "mean")
     assert mean.metadata.nbgrader.checksum != compute_checksum(mean)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        {},
+        {"mean": WORK, "application": "", "why": "Because."},
+        {"mean": " \n", "why": "YOUR ANSWER HERE ", "draw": "Drawn.", "application": "application = 1"},
+        {"colours": "- [x] seven"},
+        None,
+    ],
+)
+def test_untouched_cells_are_those_that_nbgraders_checksums_tell(instructor, handed, work):
+    """nbgrader writes "No response." where text and checksum are as released, or the text is empty."""
+    for cell in handed.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cell.source = (work or {}).get(name, cell.source)
+    graded = to_notebook(assemble(instructor, handed if work is not None else None))
+    answers = [cell for cell in graded.cells if cell.metadata.get("nbgrader", {}).get("solution")]
+    assert len(answers) == 4
+    assert find_untouched(instructor, graded) == tuple(
+        cell.metadata.nbgrader.grade_id
+        for cell in answers
+        if not cell.source.strip() or cell.metadata.nbgrader.checksum == compute_checksum(cell)
+    )
 
 
 def test_questions_are_read_with_their_keys(instructor):

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,9 @@ from crashes import processes_below
 from nbgrader.api import Gradebook
 
 from fairmark import gradebook
-from fairmark.authoring import read_assignment
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
-from fairmark.gradebook import Writer, read_scores
+from fairmark.gradebook import Writer, read_scores, set_due_date
 from fairmark.survey import survey_assignment
 
 WRONG = "def mean(numbers):\n    return max(numbers)"
@@ -95,10 +95,12 @@ def server():
 @pytest.fixture(params=["sqlite", "postgresql"])
 def course(request, tmp_path):
     """A class with its gradebook on each of the two."""
-    config = ""
+    config = "c.LateSubmissionPlugin.penalty_method = 'zero'\n"
     if request.param == "postgresql":
         server = request.getfixturevalue("server")
-        config = f"c.CourseDirectory.db_url = {server.url(f'marks{os.getpid()}_{random.randrange(10**9)}')!r}"
+        config += (
+            f"c.CourseDirectory.db_url = {server.url(f'marks{os.getpid()}_{random.randrange(10**9)}')!r}"
+        )
     made = make_course(tmp_path, config=config)
     for number, student in enumerate(STUDENTS):
         hand_in(made, student, WRONG) if number == 1 else hand_in(made, student)
@@ -129,28 +131,29 @@ def by_hand(course, student):
 
 @pytest.mark.parametrize("course", ["postgresql"], indirect=True)  # SQLite: see test_survey
 def test_grading_again_and_incremental_work_on_a_server_as_well(course):
-    """Marks, what they rest on, and what people marked."""
+    """Marks, what they rest on, what people marked, and what late work loses."""
     assert grade_assignment(course, "ps1", STUDENTS[:2], workers=1).failures == ()
     mark_by_hand(course, STUDENTS[0], 3)
     assert len(survey_assignment(course, "ps1").todo) == 4
+    set_due_date(course, "ps1", datetime(2026, 5, 1, tzinfo=UTC))
+    (course.root / "submitted" / STUDENTS[1] / "ps1" / "timestamp.txt").write_text("2026-05-01 00:00:01 UTC")
     assert grade_assignment(course, "ps1", STUDENTS[:2], workers=1, force=True).failures == ()
     assert marks(course) == {STUDENTS[0]: 9, STUDENTS[1]: 2}
     assert by_hand(course, STUDENTS[0]) == (3, f"3 for {STUDENTS[0]}")
+    assert [score.late_penalty for score in read_scores(course, "ps1")] == [0, 2]
 
 
 def test_several_graders_and_people_at_once_lose_nothing(course):
     """Two graders write the whole class over and over while two people mark: no lock error, no lost mark."""
     batch = grade_assignment(course, "ps1", workers=1)
     assert batch.failures == ()
-    assignment = read_assignment(course, "ps1")
     wanted = {}
 
     def write(_):
         with Writer(course) as writer:
             for _ in range(3):
                 for result in batch.results:
-                    folder = course.autograded(result.submission.student, "ps1")
-                    writer.save(assignment, result, folder)
+                    writer.save(result, {})
 
     def mark(person):
         choose = random.Random(person)

@@ -21,7 +21,7 @@ from fairmark.authoring import read_assignment
 from fairmark.cli import main
 from fairmark.errors import UsageError
 from fairmark.exporters import CellMark, Marks, Person, show_to_student, stand
-from fairmark.gradebook import ensure_assignment, read_hand_ins, save_result
+from fairmark.gradebook import Writer, ensure_assignment, read_hand_ins
 from fairmark.quiz import read_question
 from fairmark.results import (
     AssignmentStamp,
@@ -375,7 +375,8 @@ def graded(tmp_path_factory):
     folder = course.autograded("ann", "ps1")
     folder.mkdir(parents=True)
     (folder / "result.json").write_text(to_json(result))
-    save_result(course, assignment, result)
+    with Writer(course) as writer:
+        writer.save(result, {})
     with Gradebook(course.db_url) as book:
         book.update_or_create_student(
             "ann", first_name="Ann", last_name="O", email="ann@x.org", lms_user_id="11"

@@ -5,16 +5,20 @@ import os
 import shutil
 import sqlite3
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from courses import answer, cells, check, make_course, markdown, notebook, question, write, written
 from nbgrader.api import Gradebook
+from nbgrader.plugins import LateSubmissionPlugin
+from nbgrader.preprocessors import AssignLatePenalties
+from sqlalchemy import event
 
-from fairmark.assembly import assemble, to_notebook
+from fairmark.assembly import assemble, find_untouched, to_notebook
 from fairmark.authoring import read_assignment
 from fairmark.course import open_course
 from fairmark.errors import GraderError, UsageError
-from fairmark.gradebook import ensure_assignment, read_due_date, read_scores, save_result
+from fairmark.gradebook import Writer, ensure_assignment, read_due_date, read_scores
 from fairmark.results import AssignmentStamp, GraderStamp, Item, SubmissionResult, SubmissionStamp
 
 GRADER = GraderStamp("0", "3.11", "", 1, "none", "2026-05-04T10:00:00+00:00")
@@ -51,9 +55,10 @@ def result(*items, student="ann", at=None):
 def save(course, *items, student="ann", at=None, text="def mean(numbers): return 1"):
     assignment = read_assignment(course, "ps1")
     (source,) = assignment.notebooks
-    handed = assemble(source, notebook(answer(text)))
-    write(course.autograded(student, "ps1") / "numbers.ipynb", to_notebook(handed))
-    save_result(course, assignment, result(*items, student=student, at=at))
+    graded = to_notebook(assemble(source, notebook(answer(text))))
+    with Writer(course) as writer:
+        untouched = {"numbers": find_untouched(source, graded)}
+        writer.save(result(*items, student=student, at=at), untouched)
 
 
 def opened(course):
@@ -191,6 +196,113 @@ def test_untouched_answers_get_nbgraders_comment(course):
     save(course)
     assert comment(course, "mean") is None
     assert comment(course, "why") == "No response."
+
+
+def rows_of(book, student):
+    """Return all that nbgrader keeps of a submission, but for keys and what grading found."""
+    submission = book.find_submission("ps1", student)
+    return {
+        (submission.timestamp, submission.extension),
+        *((part.name, part.flagged, part.late_submission_penalty) for part in submission.notebooks),
+        *(
+            (part.name, kind, row.name, row.cell.type, *(getattr(row, name) for name in names))
+            for part in submission.notebooks
+            for kind, rows, names in (
+                ("grade", part.grades, ("manual_score", "extra_credit")),
+                ("comment", part.comments, ("manual_comment",)),
+            )
+            for row in rows
+        ),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Object of type")  # SQLAlchemy, of how nbgrader adds a submission
+def test_a_new_submission_has_the_rows_that_nbgrader_itself_gives_it(tmp_path):
+    """One grade a graded cell and task, one comment a solution and task; notebooks without either as well."""
+    notebooks = {
+        "numbers": notebook(*cells()),
+        "words": notebook(answer(grade_id="say", grade=True, points=1), question(grade_id="word")),
+        "plain": notebook(markdown("Nothing to do.", "text")),
+    }
+    course = make_course(tmp_path, notebooks)
+    ensure_assignment(course, read_assignment(course, "ps1"))
+    with opened(course) as book:
+        book.add_student("bob")
+        book.add_submission("ps1", "bob")
+    with Writer(course) as writer:
+        writer.save(result(), {})
+    with opened(course) as book:
+        assert rows_of(book, "ann") == rows_of(book, "bob")
+        assert len(rows_of(book, "ann")) == 1 + 3 + (4 + 2) + (4 + 2)
+        waits = {
+            row.needs_manual_grade for row in book.find_submission_notebook("words", "ps1", "ann").grades
+        }
+        assert waits == {True}
+
+
+def test_saving_takes_a_dozen_statements_that_find_by_keys_what_grows_with_the_class(course):
+    """However many cells there are: 4 grades and 4 comments here; and no table of all students' is gone through."""
+    told, plans = [], set()
+
+    def note(connection, _, statement, parameters, __, many):
+        told.append(statement)
+        if not many:
+            plan = connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.update(row[3] for row in plan)
+
+    with Writer(course) as writer:
+        writer.save(result(student="bob"), {})
+        event.listen(writer._book.engine, "before_cursor_execute", note)
+        writer.save(result(), {"numbers": ("mean",)})
+        first = len(told)
+        writer.save(result(), {"numbers": ("mean",)})
+    assert first <= 15
+    assert len(told) - first <= 7
+    growing = ("student", "submitted_assignment", "submitted_notebook", "grade", "comment")
+    assert not {plan for plan in plans if plan.startswith(tuple(f"SCAN {table}" for table in growing))}
+    assert any(plan.startswith("SEARCH grade") for plan in plans)
+
+
+def test_penalties_are_those_of_nbgraders_own_preprocessor(tmp_path):
+    """A plug-in of the course's is asked; what it says is kept between nothing and the notebook's score."""
+    asked, answers = [], []
+
+    class Plugin(LateSubmissionPlugin):
+        def late_submission_penalty(self, *question):
+            asked.append(question)
+            return answers[-1]
+
+    course = make_course(tmp_path, {name: notebook(*cells()) for name in ("numbers", "words")})
+    course.config.AssignLatePenalties.plugin_class = Plugin
+    ensure_assignment(course, read_assignment(course, "ps1"))
+    both = tuple(replace(item, notebook=name) for name in ("numbers", "words") for item in (TEST, QUIZ))
+    with Writer(course) as writer:
+        writer.save(result(*both), {})
+        with opened(course) as book:
+            book.update_or_create_assignment("ps1", duedate="2026-05-01 12:00:00 UTC")
+            book.find_grade("mean-test", "words", "ps1", "ann").manual_score = 0.5
+            book.find_grade("colours", "words", "ps1", "ann").extra_credit = 0.25
+            book.find_submission("ps1", "ann").extension = timedelta(hours=1)
+            book.db.commit()
+        for penalty in (1.25, None, 99, -1):
+            answers.append(penalty)
+            writer.save(result(*both, at="2026-05-01T13:00:30+00:00"), {})
+            ours = penalties_of(course)
+            for name in ("numbers", "words"):
+                place = {"notebook": name, "assignment": "ps1", "student": "ann", "db_url": course.db_url}
+                AssignLatePenalties(config=course.config)(notebook(), {"nbgrader": place})
+            assert penalties_of(course) == ours
+            assert ours == {
+                name: None if penalty is None else min(max(penalty, 0), score)
+                for name, score in (("numbers", 4.5), ("words", 2.75))
+            }
+    assert sorted(set(asked)) == [("ann", 2.75, 30.0), ("ann", 4.5, 30.0)]
+    assert len(asked) == 4 * 4
+
+
+def penalties_of(course):
+    with opened(course) as book:
+        return {row.name: row.late_submission_penalty for row in book.find_submission("ps1", "ann").notebooks}
 
 
 def test_late_work_loses_what_the_course_says(tmp_path):

@@ -9,16 +9,19 @@ from pathlib import Path
 import nbformat
 import nbgrader
 import pytest
-from courses import code, make_course, markdown, notebook, question, run_nbgrader, write
+from courses import answer, check, code, make_course, markdown, notebook, question, run_nbgrader, write
 from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
 from traitlets import import_item
 
+from fairmark import gradebook
 from fairmark.assembly import assemble, to_notebook
 from fairmark.authoring import read_assignment
 from fairmark.course import open_course
 from fairmark.faults import faults_of_release
-from fairmark.gradebook import ensure_assignment, read_scores, save_result
+from fairmark.gradebook import Writer, ensure_assignment, read_scores
 from fairmark.preprocessors import clean_page, render_markdown
 from fairmark.results import AssignmentStamp, GraderStamp, Item, SubmissionResult, SubmissionStamp
 
@@ -240,7 +243,8 @@ def test_explanations_wait_for_their_time(tmp_path, visibility, due, shown):
     )
     item = Item("colours", "numbers", "quiz", "Colours", "failed", 0, 2)
     stamps = AssignmentStamp("ps1", ""), SubmissionStamp("ann"), GraderStamp("", "", "", 1, "", "")
-    save_result(course, assignment, SubmissionResult(*stamps, "graded", (item,)))
+    with Writer(course) as writer:
+        writer.save(SubmissionResult(*stamps, "graded", (item,)), {})
     run_nbgrader(tmp_path, "generate_feedback", "ps1")
     assert ("Seven is a number" in page(course, "ann")) is shown
 
@@ -349,6 +353,30 @@ def test_a_copied_course_is_its_own(tmp_path):
     course = make_course(tmp_path / "one")
     moved = open_course(shutil.copytree(course.root, tmp_path / "two"))
     assert moved.db_url.endswith("two/gradebook.db")
+
+
+@pytest.mark.filterwarnings("ignore:Object of type")  # SQLAlchemy, of how nbgrader adds a submission
+def test_nbgrader_asks_with_each_notebook_and_the_submission_is_written_once(tmp_path, monkeypatch):
+    """One transaction a submission; the gradebook stays open for the class, and lets nbgrader write meanwhile."""
+    course = make_course(tmp_path, {name: notebook(answer(), check()) for name in ("numbers", "words")})
+    ensure_assignment(course, read_assignment(course, "ps1"))
+    for student in ("ann", "bob"):
+        for name, source in (("numbers", GOOD), ("words", "")):
+            path = course.root / "submitted" / student / "ps1" / f"{name}.ipynb"
+            write(path, notebook(answer(source), check()))
+    saved, opened = [], []
+    save, make = Writer.save, gradebook._making
+    monkeypatch.setattr(Writer, "save", lambda self, *given: [saved.append(given), save(self, *given)])
+    monkeypatch.setattr(gradebook, "_making", lambda course: [opened.append(course), make(course)][1])
+    directory = CourseDirectory(root=str(tmp_path), assignment_id="ps1", config=course.config)
+    Autograde(coursedir=directory, config=course.config).start()
+    assert sorted(result.submission.student for result, _ in saved) == ["ann", "bob"]
+    assert len(opened) == 2  # for the assignment's cells, and for both submissions
+    assert {score.student: score.score for score in read_scores(course, "ps1")} == {"ann": 4, "bob": 4}
+    assert read_marks(tmp_path) >= {
+        ("bob", name, "mean", words) for name, words in (("numbers", None), ("words", "No response."))
+    }
+    assert names(course.autograded("bob", "ps1")) == ["numbers.ipynb", "result.json", "words.ipynb"]
 
 
 def test_nbgraders_example_class_gets_the_same_marks_as_without_fairmark(tmp_path):

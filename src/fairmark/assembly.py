@@ -197,6 +197,26 @@ def to_notebook(
     return node
 
 
+def find_untouched(instructor: SourceNotebook, graded: NotebookNode) -> tuple[str, ...]:
+    """Name the answer cells of a graded notebook that are empty or, to the letter, as they were released.
+
+    These are the cells for which nbgrader's checksums tell the same; a task is never one of them.
+    """
+    released = {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in instructor.released.cells
+        if "nbgrader" in cell.metadata
+    }
+    named = ((cell.metadata.nbgrader, cell.source) for cell in graded.cells if "nbgrader" in cell.metadata)
+    return tuple(
+        nbgrader.grade_id
+        for nbgrader, source in named
+        if nbgrader.get("solution")
+        and not nbgrader.get("task")
+        and (not source.strip() or source == released.get(nbgrader.grade_id))
+    )
+
+
 def _node_of(cell: AssembledCell, outputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     node: dict[str, Any] = {
         "cell_type": cell.cell_type,

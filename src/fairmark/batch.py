@@ -234,7 +234,7 @@ class Session:
             if self._writer is None:
                 self._writer = _open_gradebook(self.course, self.assignment)
             before = read_result(self.course, student, self.assignment.id)
-            result = write_outcome(self.course, self.assignment, written, self._writer)
+            result = write_outcome(self.course, written, self._writer)
             record_moves(self.course, self.assignment.id, find_moves(self.course, before, result, cells))
         except (FairmarkError, OSError) as error:
             return Failure(student, f"{type(error).__name__}: {error}")
@@ -269,9 +269,7 @@ def _open_gradebook(course: Course, assignment: Assignment) -> Writer:
     return Writer(course)
 
 
-def write_outcome(
-    course: Course, assignment: Assignment, written: Written, writer: Writer
-) -> SubmissionResult:
+def write_outcome(course: Course, written: Written, writer: Writer) -> SubmissionResult:
     """Write one graded submission: first into the gradebook, then its folder; each whole or not at all.
 
     Raises
@@ -281,6 +279,6 @@ def write_outcome(
         again.
     """
     result = written.result
-    with draft_submission(course, result, written.notebooks, dict(written.files)) as draft:
-        writer.save(assignment, result, draft)
+    with draft_submission(course, result, written.notebooks, dict(written.files)):
+        writer.save(result, written.untouched)
     return result

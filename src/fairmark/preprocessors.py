@@ -18,12 +18,12 @@ from nbgrader import preprocessors as stock
 from traitlets import Bool
 
 from fairmark import quiz
-from fairmark.assembly import AssembledNotebook, assemble, read_questions, to_notebook
+from fairmark.assembly import AssembledNotebook, assemble, find_untouched, read_questions, to_notebook
 from fairmark.authoring import clear, read_assignment
 from fairmark.course import Course
 from fairmark.errors import AuthorError, Ungradable, UsageError
 from fairmark.fingerprint import take_fingerprint, take_ground
-from fairmark.gradebook import ensure_assignment, read_due_date, save_result
+from fairmark.gradebook import Writer, ensure_assignment, read_due_date
 from fairmark.intake import (
     find_submissions,
     is_active,
@@ -92,6 +92,9 @@ class SubmissionExporter(NotebookExporter):
         self._halls: dict[str, Hall] = {}
         self._grounds: dict[str, Ground] = {}
         self._graded: dict[tuple[str, str], Graded] = {}
+        self._writer = Writer(self.course)
+        weakref.finalize(self, self._writer.close)
+        self._saved: Graded | None = None
         if not stock.Execute(config=self.course.config).enabled:
             self.log.warning("--no-execute is not heeded: outputs that students hand in prove nothing.")
         self._take_over_intake()
@@ -157,6 +160,24 @@ class SubmissionExporter(NotebookExporter):
             _lay_beside(self.course.autograded(student, assignment_id), parcel)
         return self._graded[student, assignment_id]
 
+    def save(self, student: str, assignment_id: str) -> None:
+        """Write a whole submission's result into the gradebook and beside its notebooks, once."""
+        graded = self.grade(student, assignment_id)
+        if self._saved is graded:  # nbgrader asks with each of its notebooks
+            return
+        assignment = self.hall(assignment_id).assignment
+        self._writer.save(
+            graded.result,
+            {
+                name: find_untouched(assignment.notebook(name), node)
+                for name, node in graded.notebooks.items()
+            },
+        )
+        path = self.course.autograded(student, assignment_id) / RESULT
+        path.unlink(missing_ok=True)  # from last time, and read-only
+        path.write_text(to_json(graded.result), encoding="utf-8")
+        self._saved = graded
+
 
 def _tell_time(folder: str) -> datetime | None:
     """Return when a folder's work was handed in, as nbgrader has it: in UTC, which is not said."""
@@ -190,12 +211,7 @@ class SaveGrades(stock.NbGraderPreprocessor):  # type: ignore[misc]
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Save the submission's result."""
         place = resources["nbgrader"]
-        course, assignment = self.parent.course, self.parent.hall(place["assignment"]).assignment
-        result = self.parent.grade(place["student"], assignment.id).result
-        save_result(course, assignment, result)
-        folder = course.autograded(place["student"], assignment.id)
-        (folder / RESULT).unlink(missing_ok=True)  # from last time, and read-only
-        (folder / RESULT).write_text(to_json(result), encoding="utf-8")
+        self.parent.save(place["student"], place["assignment"])
         return nb, resources
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets.config import Config
 
+from fairmark.assembly import find_untouched
 from fairmark.course import Course
 from fairmark.errors import RoomLost, SandboxError
 from fairmark.grading import grade_parcel, read_files
@@ -77,11 +78,14 @@ class Written:
         The graded notebooks' texts by name.
     files : tuple of (str, bytes)
         The files beside them.
+    untouched : dict of str to tuple of str
+        The answer cells that nobody touched, by notebook.
     """
 
     document: dict[str, Any]
     notebooks: dict[str, str]
     files: tuple[tuple[str, bytes], ...]
+    untouched: dict[str, tuple[str, ...]]
 
     def stamped(self, fingerprint: Fingerprint) -> Written:
         """Return the same with what the grade rests on."""
@@ -220,7 +224,10 @@ def grade_in(hall: Hall, parcel: Parcel) -> Written:
     }
     handed = {name: data for name, data in parcel.files if not is_active(name)}
     files = read_files(hall.assignment) | handed
-    return Written(to_document(graded.result), texts, tuple(files.items()))
+    untouched = {
+        name: find_untouched(hall.assignment.notebook(name), node) for name, node in graded.notebooks.items()
+    }
+    return Written(to_document(graded.result), texts, tuple(files.items()), untouched)
 
 
 def close_rooms() -> None:

@@ -12,7 +12,7 @@ from fairmark.authoring import read_assignment
 from fairmark.cli import main
 from fairmark.errors import UsageError
 from fairmark.exporters import Marks, Person, stand
-from fairmark.gradebook import ensure_assignment, save_result
+from fairmark.gradebook import Writer, ensure_assignment
 from fairmark.pipelines.posting import Sender, Target, make_posts, read_targets
 from fairmark.results import AssignmentStamp, GraderStamp, Item, SubmissionResult, SubmissionStamp
 
@@ -207,7 +207,8 @@ def test_the_command_posts_where_it_is_told(forge, tmp_path, monkeypatch, capsys
     assignment = read_assignment(course, "ps1")
     ensure_assignment(course, assignment)
     items = (Item("mean-test", "numbers", "code", "mean", "passed", 4.0, 4.0),)
-    save_result(course, assignment, standing(items=items).result)
+    with Writer(course) as writer:
+        writer.save(standing(items=items).result, {})
     (tmp_path / "targets.csv").write_text(
         "student,repository,commit,pull\nann,ann/work,abc,7\nbob,bob/w,abc,1\n"
     )
