@@ -164,6 +164,16 @@ def test_what_inspect_says_of_a_cell_is_what_it_says_in_any_notebook(room):
     )
 
 
+def test_namespaces_that_are_refused_are_an_error_of_the_asking_process(room):
+    """No child is made, and Python goes on as before the attempt: in a room there are none to be had."""
+    attempt = "from fairmark.rooms import linux\ntry:\n    linux.fork_into(0x10000000)\nexcept OSError as error:\n    print('refused', error)"
+    assert "refused" in text(run(room, attempt)[1])
+    good, outputs = run(
+        room, "import multiprocessing as m\nwith m.Pool(2) as pool: print(pool.map(abs, [-1]))"
+    )
+    assert good, outputs
+
+
 def test_the_seed_decides_the_random_numbers(student_zygote):
     """Rooms with the same seed draw the same numbers, rooms with another seed others."""
     draws = []
