@@ -24,9 +24,8 @@ import workload
 from compare import describe_machine, run
 
 from fairmark.authoring import read_assignment
-from fairmark.batch import Session
+from fairmark.batch import Session, open_session
 from fairmark.course import open_course
-from fairmark.crew import in_this_process
 from fairmark.survey import Survey, survey_assignment
 
 if TYPE_CHECKING:
@@ -97,8 +96,7 @@ def main() -> None:
         workload.hand_in(root, max(chosen.submissions))
         course = open_course(root)
         survey = survey_assignment(course, "ps1", force=True)
-        crew = in_this_process(course, read_assignment(course, "ps1"))
-        with Session(course, read_assignment(course, "ps1"), crew) as session:
+        with open_session(course, "ps1", workers=1) as session:
             few = replace(survey, todo=survey.todo[: chosen.graded])
             graded = [pickle.dumps(written) for _, written in session.run(few)]
         for number in sorted(chosen.submissions):
