@@ -3,6 +3,7 @@
 import pytest
 
 from fairmark.sitting import Sitting, TestCell
+from fairmark.traces import Trace
 
 
 @pytest.fixture
@@ -477,3 +478,48 @@ def test_no_arithmetic_of_the_students_makes_a_difference_vanish(sitting, test):
     )
     assert not check(sitting, student, test, students=("f",)).good
     assert sitting.run_student("assert SEEN == []").good
+
+
+COUNTING = "calls = []\ndef push(stack, x):\n    calls.append(x)\n    stack.append(x)\n    return len(stack)"
+
+
+def look(sitting, text, *changes):
+    """Run an instructor's cell that only looks, in both rooms, as grading does."""
+    sitting.run_student(text)
+    cell = TestCell(text, frozenset({"push", "calls"}), trace=Trace(frozenset(), frozenset(changes)))
+    return sitting.run_test(cell, remember=True)
+
+
+def verdict(sitting, text, *sees):
+    return sitting.run_test(TestCell(text, frozenset({"push", "calls"}), trace=Trace(frozenset(sees), None)))
+
+
+def test_a_cell_that_only_looks_runs_once_when_no_test_can_tell(sitting):
+    """The student's function is called where the student sees it, and not a second time for nothing."""
+    sitting.run_student(COUNTING)
+    assert look(sitting, "print(push([], 1))").good
+    assert verdict(sitting, "assert calls == [1]").good
+
+
+def test_a_cell_that_only_looks_has_run_before_a_test_that_can_tell(sitting):
+    """What it did to the instructor's own objects is there, and whatever it rests on itself."""
+    for room in (sitting.run_student, lambda text: sitting.run_test(TestCell(text), remember=True)):
+        room("one, two, three = [], [], []")
+    sitting.run_student(COUNTING)
+    look(sitting, "push(one, 1)", "one")
+    look(sitting, "push(two, one[0])", "one", "two")
+    look(sitting, "push(three, 5)", "three")
+    assert verdict(sitting, "assert two == [1]\nassert three == []", "two").good
+    assert verdict(sitting, "assert three == [5]", "three").good
+    assert sitting.run_test(TestCell("assert one == [1]")).good
+
+
+def test_a_cell_that_only_looked_is_run_again_in_a_fresh_room(sitting):
+    """As are all others of the instructor's."""
+    sitting.run_student(COUNTING)
+    sitting.run_test(TestCell("one = []"), remember=True)
+    look(sitting, "push(one, 1)", "one")
+    assert verdict(sitting, "assert one == [1]", "one").good
+    sitting._examiner.close()
+    sitting.lose_examiner()
+    assert verdict(sitting, "assert one == [1]", "one").good

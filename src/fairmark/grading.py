@@ -184,7 +184,9 @@ def _run(sitting: Sitting, cell: AssembledCell) -> CellRun | None:
 
 def _test_cell(cell: AssembledCell) -> TestCell:
     quiet = bool(_HIDDEN.search(cell.trusted))
-    return TestCell(cell.trusted, cell.student_names, cell.instructor_names, cell.solution_imports, quiet)
+    return TestCell(
+        cell.trusted, cell.student_names, cell.instructor_names, cell.solution_imports, quiet, cell.trace
+    )
 
 
 def _is_unprotected(cell: AssembledCell) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fairmark.errors import GraderError, RoomLost
 from fairmark.rooms.limits import MAX_ANSWER, find_limit, last_error, limit_of, tell_limit, tell_stop
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
+from fairmark.traces import UNKNOWN, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,6 +88,8 @@ class TestCell:
         Names that the reference solution imports, with the statement that does it.
     quiet : bool
         What it prints may tell the tests' inputs and is left out.
+    trace : Trace
+        What it may see and change.
     """
 
     __test__ = False  # not one of pytest's
@@ -96,6 +99,7 @@ class TestCell:
     instructors: frozenset[str] = frozenset()
     imports: dict[str, str] = field(default_factory=dict)
     quiet: bool = False
+    trace: Trace = UNKNOWN
 
 
 class Sitting:
@@ -139,6 +143,7 @@ class Sitting:
         self._examiner: Room | None = None
         self._done: list[str] = []
         self._trusted_done: list[TestCell] = []
+        self._waiting: list[TestCell] = []  # of the instructor's, that only look; nothing has seen them yet
         self._shaken = ""  # why the examiner's room may lack what earlier cells of the instructor's made
         self._ends = time.monotonic() + self.limits.submission_seconds
         self.losses: list[str] = []
@@ -264,8 +269,30 @@ class Sitting:
         ----------
         cell : TestCell
         remember : bool
-            The cell is one of the instructor's that others build on: run it again in a fresh room.
+            The cell is one of the instructor's that others build on: run it again in a fresh room. Where it
+            only looks at something, it runs as soon as a later cell may see what it has changed, or never.
         """
+        if remember and cell.trace.changes is not None:
+            self._waiting.append(cell)
+            return CellRun(good=True)
+        for earlier in self._choose_seen(cell.trace.sees):
+            self._run_test(earlier, remember=True)
+        return self._run_test(cell, remember=remember)
+
+    def _choose_seen(self, sees: frozenset[str] | None) -> list[TestCell]:
+        """Take those of the waiting cells out whose effects may be seen, and return them in order."""
+        chosen, kept = [], []
+        for cell in reversed(self._waiting):
+            changes = cell.trace.changes or frozenset()
+            if sees is None or changes & sees:
+                chosen.append(cell)
+                sees = None if sees is None else sees | changes  # what it rests on itself
+            else:
+                kept.append(cell)
+        self._waiting = kept[::-1]
+        return chosen[::-1]
+
+    def _run_test(self, cell: TestCell, *, remember: bool) -> CellRun:
         late = self._out_of_time()
         if late is not None:
             return late

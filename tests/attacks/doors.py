@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from fairmark.rooms import watch
 from fairmark.rooms.bubblewrap import interpreter_mounts
 
 Door = Literal["fairmark", "nbgrader", "stock"]
@@ -109,17 +112,10 @@ def grade(  # noqa: PLR0913 - what one run needs
         supervisor = [python, str(Path(__file__).with_name("supervisor.py"))]
         if door == "stock":
             supervisor = [*_container(root.parent), *supervisor]
-        done = subprocess.run(
-            supervisor,
-            input=json.dumps(orders).encode(),
-            check=False,
-            capture_output=True,
-            timeout=seconds + 60,
-            preexec_fn=_limit if door == "stock" else None,
-        )
+        said = _supervise(supervisor, orders, contained=door == "stock")
         words = log.read_text(errors="replace") if log.exists() else ""
         if not report.exists():
-            return Run(None, seconds, (), (), (), (), words + done.stderr.decode(errors="replace"))
+            return Run(None, seconds, (), (), (), (), words + said)
         found = json.loads(report.read_text())
         for path_ in (report, log):
             path_.unlink()
@@ -129,6 +125,25 @@ def grade(  # noqa: PLR0913 - what one run needs
         *(tuple(found[key]) for key in ("processes", "guests", "sockets", "files")),
         words,
     )
+
+
+def _supervise(command: list[str], orders: dict[str, Any], *, contained: bool) -> str:
+    """Let a supervisor follow its orders; return what it said. One that an attack holds up is ended."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=_limit if contained else None,  # noqa: PLW1509 - before there is any thread
+    )
+    try:
+        _, said = process.communicate(json.dumps(orders).encode(), timeout=orders["seconds"] + 60)
+    except subprocess.TimeoutExpired:
+        for pid in (*watch.below(process.pid), process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        _, said = process.communicate()
+    return said.decode(errors="replace")
 
 
 def write_feedback(root: Path) -> str:
