@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import socket
 from collections import deque
@@ -222,7 +223,9 @@ class _Processes(ProcessPoolExecutor):
         numbers = context.SimpleQueue()
         for number in range(workers):
             numbers.put(number)
-        super().__init__(workers, context, initializer=start_process, initargs=(self._seats, numbers))
+        super().__init__(
+            workers, context, initializer=start_process, initargs=(os.getpid(), self._seats, numbers)
+        )
         try:
             for _ in range(workers):  # each of them starts a process
                 self.submit(import_parts)

@@ -8,11 +8,12 @@ with the cells before the loss run again.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from fairmark.errors import GraderError, RoomLost
+from fairmark.errors import GraderError, RoomLost, SandboxError
 from fairmark.rooms.limits import MAX_ANSWER, find_limit, last_error, limit_of, tell_limit, tell_stop
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
 from fairmark.traces import UNKNOWN, Trace
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fairmark.packages import Package
     from fairmark.results import Limit
     from fairmark.rooms.policy import Limits
-    from fairmark.rooms.room import Room, Zygote
+    from fairmark.rooms.room import Opening, Room, Zygote
 
 _ATTEMPTS = 3
 _MAX_FILES = 1_000
@@ -141,6 +142,7 @@ class Sitting:
         self.inquire = inquire or _know_nothing
         self._student: Room | None = None
         self._examiner: Room | None = None
+        self._coming: Opening | None = None  # the examiner's first room, while the first cells run
         self._done: list[str] = []
         self._trusted_done: list[TestCell] = []
         self._waiting: list[TestCell] = []  # of the instructor's, that only look; nothing has seen them yet
@@ -155,6 +157,10 @@ class Sitting:
 
     def close(self) -> None:
         """End both rooms."""
+        if self._coming is not None:
+            with suppress(SandboxError):  # nobody needs it any more
+                self._examiner = self._coming.wait()
+            self._coming = None
         for room in (self._student, self._examiner):
             if room is not None:
                 room.close()
@@ -252,7 +258,10 @@ class Sitting:
         for _ in range(_ATTEMPTS):
             if self._student is not None:
                 return self._student
-            self._student = self._zygotes[0].open_room(self._files[0], self._seeds[0], self._without)
+            coming = self._zygotes[0].begin_room(self._files[0], self._seeds[0], self._without)
+            if not self._trusted_done and self._examiner is None and self._coming is None:
+                self._coming = self._zygotes[1].begin_room(self._files[1], self._seeds[1])
+            self._student = coming.wait()
             for place, source in enumerate(self._done):
                 self._run_there(self._student, source)
                 if self._student is None:  # it ends this room as well: go on without it
@@ -308,6 +317,8 @@ class Sitting:
         return run
 
     def _examiner_room(self) -> Room:
+        if self._coming is not None:
+            self._examiner, self._coming = self._coming.wait(), None
         if self._examiner is None:
             self._examiner = self._zygotes[1].open_room(self._files[1], self._seeds[1])
             for cell in self._trusted_done:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from types import ModuleType
+
+# nbgrader's server extensions, which its first line imports: for a server's process, not for a grader's.
+_OF_SERVERS = ("assignment_list", "course_list", "validate_assignment", "formgrader")
 
 
 def skip_slow_imports() -> None:
@@ -12,5 +17,11 @@ def skip_slow_imports() -> None:
     second; no schema of Jupyter's uses that format. A name that stands for None cannot be imported, and
     jsonschema takes it as a part that is not installed.
     """
+    gc.set_threshold(50_000)  # thousands of classes and functions come that stay; looking for rubbish is vain
     if "jsonschema" not in sys.modules:
         sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    if "nbgrader" not in sys.modules:
+        for name in _OF_SERVERS:
+            module = ModuleType(f"nbgrader.server_extensions.{name}")
+            module.load_jupyter_server_extension = None  # type: ignore[attr-defined]
+            sys.modules.setdefault(module.__name__, module)

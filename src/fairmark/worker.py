@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
+import os
 import pickle
 import shutil
 import signal
@@ -246,11 +247,13 @@ _briefs: dict[bytes, Brief] = {}
 _seats: list[socket.socket] = []  # over which the grader hands over zygotes: at most one
 
 
-def start_process(seats: Sequence[socket.socket], numbers: SimpleQueue[int]) -> None:
+def start_process(grader: int, seats: Sequence[socket.socket], numbers: SimpleQueue[int]) -> None:
     """Begin as a worker process: it ends with its grader, which alone answers to Ctrl-C.
 
     Parameters
     ----------
+    grader : int
+        Its process number.
     seats : sequence of socket
         One for each worker process.
     numbers : queue of int
@@ -258,6 +261,8 @@ def start_process(seats: Sequence[socket.socket], numbers: SimpleQueue[int]) -> 
     """
     skip_slow_imports()
     end_with_parent(signal.SIGKILL)
+    if os.getppid() != grader:  # it has ended before this process could ask to be told
+        os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     own = numbers.get()

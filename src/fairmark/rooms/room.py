@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from fairmark.errors import RoomLost, SandboxError
@@ -188,7 +188,13 @@ class Zygote:
     def open_room(
         self, files: dict[str, dict[str, bytes]], seed: int, without: tuple[Package, ...] = ()
     ) -> Room:
-        """Fork a room.
+        """Fork a room: see `begin_room` and `Opening.wait`."""
+        return self.begin_room(files, seed, without).wait()
+
+    def begin_room(
+        self, files: dict[str, dict[str, bytes]], seed: int, without: tuple[Package, ...] = ()
+    ) -> Opening:
+        """Ask for a room, and do not wait for it. Nothing else may be asked of the zygote meanwhile.
 
         Parameters
         ----------
@@ -202,7 +208,7 @@ class Zygote:
         Raises
         ------
         SandboxError
-            Where the room cannot be furnished.
+            Where the zygote is gone.
         """
         number = next(self.numbers)
         outside, inside = socket.socketpair()
@@ -213,6 +219,10 @@ class Zygote:
                 "covered": [path for package in without for path in package.paths],
             }
             self._order("open", number, setup, inside.fileno(), *self._fence(number, opened))
+        return Opening(self, number, files, outside)
+
+    def finish_room(self, number: int, files: dict[str, dict[str, bytes]], outside: socket.socket) -> Room:
+        """Wait for a room and lay its files into it: see `Opening.wait`."""
         answer = self._hear(_OPEN_SECONDS, number)
         if "error" in answer:
             outside.close()
@@ -310,6 +320,37 @@ class Zygote:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A room that was asked for.
+
+    Parameters
+    ----------
+    zygote : Zygote
+    number : int
+        The room's.
+    files : dict
+        What will lie in it.
+    outside : socket
+        Our end of the connection to its shell.
+    """
+
+    zygote: Zygote
+    number: int
+    files: dict[str, dict[str, bytes]]
+    outside: socket.socket
+
+    def wait(self) -> Room:
+        """Return the room when it is furnished.
+
+        Raises
+        ------
+        SandboxError
+            Where it cannot be furnished.
+        """
+        return self.zygote.finish_room(self.number, self.files, self.outside)
 
 
 class Room:
