@@ -1,6 +1,8 @@
 """Grades the same class by stock nbgrader and by fairmark, in turn, and compares times and every score.
 
-    python benchmarks/compare.py --students 30 --rounds 3
+    python benchmarks/compare.py --students 30 --rounds 3 --otter /tmp/otter/bin/python
+
+``--otter`` names the Python of an environment that has otter-grader, which then grades the class as well.
 
 Prints a table in Markdown: medians of whole processes, how many times faster than stock nbgrader, and for how
 many of all cells of all students the points are the same.
@@ -18,19 +20,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import otter_grader
 import workload
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BIN = Path(sys.executable).parent
-STOCK = "nbgrader autograde"
-DOORS = {
-    STOCK: ("nbgrader", "autograde", "ps1", "--force"),
-    "nbgrader autograde, fairmark enabled": ("nbgrader", "autograde", "ps1", "--force"),
-    "fairmark grade --workers 1": ("fairmark", "grade", "ps1", "--force", "--workers", "1"),
-    "fairmark grade --workers 2": ("fairmark", "grade", "ps1", "--force", "--workers", "2"),
-}
 SCORES = """
     SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score FROM grade
     JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
@@ -39,14 +41,50 @@ SCORES = """
 """
 
 
-def prepare(folder: Path, students: int) -> dict[str, Path]:
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One way to grade a class in a course of its own: what is timed, and where it leaves the points."""
+
+    name: str
+    grade: Callable[[Path], list[tuple[str, ...]]]
+    read_scores: Callable[[Path], dict[tuple[str, str], float]]
+    fairmark: bool = True
+    prepare: Callable[[Path], list[tuple[str, ...]]] = lambda _: []
+
+
+def list_doors(otter: Path | None) -> list[Door]:
+    """Return what is compared, stock nbgrader first; `otter` is the Python that has otter-grader."""
+    stock = ("nbgrader", "autograde", "ps1", "--force")
+    ours = ("fairmark", "grade", "ps1", "--force", "--workers")
+    doors = [
+        Door("nbgrader autograde", lambda _: [stock], read_scores, fairmark=False),
+        Door("nbgrader autograde, fairmark enabled", lambda _: [stock], read_scores),
+        Door("fairmark grade --workers 1", lambda _: [(*ours, "1")], read_scores),
+        Door("fairmark grade --workers 2", lambda _: [(*ours, "2")], read_scores),
+    ]
+    if otter is not None:
+        ways = {
+            "otter run, one by one": otter_grader.grade_each,
+            "otter.run, in one process": otter_grader.grade_all,
+        }
+        prepare = partial(otter_grader.generate, otter)
+        doors += [
+            Door(name, partial(way, otter), otter_grader.read_scores, fairmark=False, prepare=prepare)
+            for name, way in ways.items()
+        ]
+    return doors
+
+
+def prepare(folder: Path, students: int, doors: list[Door]) -> dict[Door, Path]:
     """Make one course for each door, with the same class in it."""
     roots = {}
-    for number, door in enumerate(DOORS):
+    for number, door in enumerate(doors):
         root = roots[door] = folder / f"course{number}"
-        workload.make_course(root, fairmark=door != STOCK)
+        workload.make_course(root, fairmark=door.fairmark)
         run(root, ("nbgrader", "generate_assignment", "ps1"))
         workload.hand_in(root, students)
+        for command in door.prepare(root):
+            run(root, command)
     return roots
 
 
@@ -74,20 +112,21 @@ def read_scores(root: Path) -> dict[tuple[str, str], float]:
         return {(student, cell): score for student, cell, score in book.execute(SCORES)}
 
 
-def measure(students: int, rounds: int, doors: list[str]) -> dict[str, tuple[float, str]]:
+def measure(students: int, rounds: int, doors: list[Door]) -> dict[Door, tuple[float, str]]:
     """Return each door's median seconds for a class, and whether its marks are those of stock nbgrader."""
-    seconds: dict[str, list[float]] = {door: [] for door in doors}
+    seconds: dict[Door, list[float]] = {door: [] for door in doors}
     with tempfile.TemporaryDirectory() as folder:
-        roots = prepare(Path(folder), students)
+        roots = prepare(Path(folder), students, doors)
         for _ in range(rounds):
             for door in doors:  # in turn, so that all of them meet the machine in the same moods
                 for path in ("autograded", "gradebook.db"):
                     target = roots[door] / path
                     shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
                 run(roots[door], ("nbgrader", "generate_assignment", "ps1", "--force"))
-                seconds[door].append(run(roots[door], DOORS[door]))
-        scores = {door: read_scores(roots[door]) for door in doors}
-    expected = scores[doors[0]]
+                commands = door.grade(roots[door])
+                seconds[door].append(sum(run(roots[door], command) for command in commands))
+        scores = {door: door.read_scores(roots[door]) for door in doors}
+    expected = scores[doors[0]]  # of stock nbgrader
     table = {}
     for door in doors:
         same = sum(scores[door].get(key) == score for key, score in expected.items())
@@ -120,21 +159,30 @@ def main() -> None:
         "--few", type=int, default=5, help="a smaller class, for the time that one more student takes"
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--otter", type=Path, metavar="PYTHON", help="of an environment with otter-grader")
     options = parser.parse_args()
-    doors = list(DOORS)
+    otter = options.otter and options.otter.absolute()
+    other = f"Without otter-grader, which needs `{otter_grader.INSTALL}` and `--otter /tmp/otter/bin/python`"
+    if otter:
+        try:
+            other = otter_grader.describe(otter)
+        except ValueError as error:
+            parser.error(str(error))
+    doors = list_doors(otter)
     many = measure(options.students, options.rounds, doors)
     few = measure(options.few, options.rounds, doors)
     sizes = options.few, options.students
-    print(f"{describe_machine()}\n`python {' '.join(sys.argv)}`\n")
+    print(f"{describe_machine()}\n\n{other}\n\n`python {' '.join(sys.argv)}`\n")
     print(
         f"| | {sizes[0]} students, s | {sizes[1]} students, s | faster | one more, s | faster | equal marks |"
     )
     print("|---|---|---|---|---|---|---|")
+    stock = doors[0]
     more = {door: (many[door][0] - few[door][0]) / (sizes[1] - sizes[0]) for door in doors}
     for door in doors:
-        ratios = many[STOCK][0] / many[door][0], more[STOCK] / more[door] if more[door] > 0 else float("nan")
+        ratios = many[stock][0] / many[door][0], more[stock] / more[door] if more[door] > 0 else float("nan")
         print(
-            f"| {door} | {few[door][0]:.1f} | {many[door][0]:.1f} | {ratios[0]:.1f}x | {more[door]:.2f} "
+            f"| {door.name} | {few[door][0]:.1f} | {many[door][0]:.1f} | {ratios[0]:.1f}x | {more[door]:.2f} "
             f"| {ratios[1]:.1f}x | {many[door][1]} |"
         )
 
