@@ -523,3 +523,15 @@ def test_a_cell_that_only_looked_is_run_again_in_a_fresh_room(sitting):
     sitting._examiner.close()
     sitting.lose_examiner()
     assert verdict(sitting, "assert one == [1]", "one").good
+
+
+FORK = "import os\ndef f(x):\n    pid = os.fork()\n    if not pid:\n        raise ValueError('a copy')\n    return x"
+
+
+@pytest.mark.parametrize("cell", [FORK, FORK + "\nf(3)", FORK + "\nif not os.fork(): 1 / 0"])
+def test_a_copy_that_the_students_code_forks_answers_nothing(sitting, cell):
+    """It ends when its cell or its call has; the room goes on as if it had never been."""
+    assert sitting.run_student(cell).good
+    for x in range(3):
+        assert sitting.run_test(TestCell(f"assert f({x}) == {x}", frozenset({"f"}))).good
+    assert sitting.losses == []

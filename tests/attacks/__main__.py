@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from fairmark.rooms.policy import LEVELS
 from tests.attacks.cases import FOLDER, find_attacks, read_family
 from tests.attacks.doors import DOORS, Door
 from tests.attacks.runner import Round, Stage, Verdict
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--each", type=int, help="so many attacks of each family; default: all")
     parser.add_argument("--between", type=int, default=5, help="attacks between two honest students")
     parser.add_argument("--workers", type=int, default=2, help="of fairmark grade")
+    parser.add_argument("--sandbox", choices=LEVELS, help="the level of the sandbox; default: the best")
     parser.add_argument(
         "--honest", action="store_true", help="grade the honest hand-ins of tests/honest instead"
     )
@@ -45,7 +47,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fairmark-stage-") as folder:
         good = True
         for door in options.door or DOORS[:2]:
-            stage = Stage(Path(folder, door), seconds=15 if options.honest else _SECONDS[door])
+            seconds = 15 if options.honest else _SECONDS[door]
+            stage = Stage(Path(folder, door), seconds=seconds, sandbox=options.sandbox)
             groups = _group(_choose(paths, options.each), door, options.together)
             rounds = []
             while groups:

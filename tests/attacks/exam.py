@@ -168,6 +168,7 @@ c.Execute.timeout = {seconds}
 c.ExecutePreprocessor.timeout = {seconds}
 c.Execute.raise_on_iopub_timeout = False
 c.GenerateFeedback.force = True
+c.Fairmark.sandbox = {sandbox!r}
 """
 PEER_ANSWER = '''def mean(numbers):
     """The mean. {PEER}"""
@@ -182,7 +183,9 @@ def make_canaries() -> dict[str, str]:
     return {kind: f"canary-{kind.lower()}-{token}" for kind in KINDS}
 
 
-def make_exam(root: Path, canaries: dict[str, str], *, seconds: int = 5) -> Course:
+def make_exam(
+    root: Path, canaries: dict[str, str], *, seconds: int = 5, sandbox: str | None = None
+) -> Course:
     """Write and release the course.
 
     Parameters
@@ -192,6 +195,8 @@ def make_exam(root: Path, canaries: dict[str, str], *, seconds: int = 5) -> Cour
         What is laid where no student may see it.
     seconds : int
         For one cell.
+    sandbox : str, optional
+        The level of the sandbox.
     """
 
     def put(text: str) -> str:
@@ -234,7 +239,7 @@ def make_exam(root: Path, canaries: dict[str, str], *, seconds: int = 5) -> Cour
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    course = make_course(root, {"exam": notebook(*cells)}, _CONFIG.format(seconds=seconds))
+    course = make_course(root, {"exam": notebook(*cells)}, _CONFIG.format(seconds=seconds, sandbox=sandbox))
     release_assignment(course, "ps1")
     return open_course(root)
 

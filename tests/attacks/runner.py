@@ -66,10 +66,10 @@ class Round:
 class Stage:
     """A released course that copies are made of: making it costs more than grading it."""
 
-    def __init__(self, folder: Path, *, seconds: int = 5) -> None:
+    def __init__(self, folder: Path, *, seconds: int = 5, sandbox: str | None = None) -> None:
         self.folder = folder
         self.canaries = make_canaries()
-        make_exam(folder / "exam", self.canaries, seconds=seconds)
+        make_exam(folder / "exam", self.canaries, seconds=seconds, sandbox=sandbox)
 
     def play(
         self,

@@ -367,6 +367,7 @@ class Desk:
 
     def __init__(self, channel: Channel, setup: dict[str, Any], namespace: dict[str, Any]) -> None:
         self.channel = channel
+        self.process = os.getpid()
         limits = setup["limits"]
         # A little more than is kept, so that the grader sees for itself that something was left out.
         self.outputs = Outputs(limits["output"] + 1, limits["outputs"] + 1)
@@ -412,8 +413,14 @@ class Desk:
             except BaseException:  # noqa: BLE001 - an interrupt between two of IPython's own lines
                 self.shell.showtraceback()
                 good = False
+        self._end_copy()
         self._drain()
         return good, self.outputs.take()
+
+    def _end_copy(self) -> None:
+        """End a process that a cell has forked and not ended: two of them cannot answer one grader."""
+        if os.getpid() != self.process:
+            os._exit(0)
 
 
 @contextmanager
@@ -591,6 +598,7 @@ class StudentDesk(Desk):
             frame = pack_frame(["answer", False], _describe_refusal(error))
         except BaseException as error:  # noqa: BLE001 - the student's function may raise anything
             frame = pack_frame(["answer", False], _describe(error))
+        self._end_copy()
         self.channel.send(frame)
 
     def serve_until_answered(self) -> Any:
