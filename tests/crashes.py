@@ -102,7 +102,14 @@ def find_faults(course: Course, expected: dict[str, float], *, finished: bool) -
     return faults
 
 
-def crash(course: Course, choose: random.Random, *, force: bool) -> str:
+def hand_in_again(course: Course, choose: random.Random, students: int) -> None:
+    """Change what half of the class has handed in, so that there is something to grade; marks stay as they are."""
+    for number in choose.sample(range(students), students // 2):
+        answer = f"{ANSWERS[number % len(ANSWERS)]}\n# {choose.random()}"
+        hand_in(course, f"student{number:03}", answer)
+
+
+def crash(course: Course, choose: random.Random, longest: float, *, force: bool) -> str:
     """Start grading, kill something of it at a random moment, and tell what happened."""
     command = [sys.executable, "-m", "fairmark.cli", "grade", "ps1", "--workers", "2"]
     victim = choose.choice(VICTIMS)
@@ -114,7 +121,7 @@ def crash(course: Course, choose: random.Random, *, force: bool) -> str:
         text=True,
         start_new_session=True,
     )
-    moment = choose.uniform(0.2, 8.0)
+    moment = choose.uniform(0.1, longest)
     killed = 0
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(moment)
@@ -138,14 +145,21 @@ def repeat(course: Course, expected: dict[str, float], times: int, seed: int, lo
     """Crash `times` times and check after each; return the number of faults."""
     choose = random.Random(seed)
     faults = 0
+    finish = [sys.executable, "-m", "fairmark.cli", "grade", "ps1", "--workers", "2"]
+    started = time.monotonic()
+    subprocess.run(finish, cwd=course.root, stdout=subprocess.DEVNULL, check=True)
+    longest = time.monotonic() - started
+    log.write(f"undisturbed: {longest:.1f} s\n")
     for number in range(1, times + 1):
-        words = crash(course, choose, force=choose.random() < 0.5)
+        force = choose.random() < 0.5
+        if not force:
+            hand_in_again(course, choose, len(expected))
+        words = crash(course, choose, longest, force=force)
         found = [*find_faults(course, expected, finished=False), *(["see above"] if "FAULT" in words else [])]
         faults += len(found)
         done = len(read_scores(course, "ps1"))
         log.write(f"{number:4} {words}; {done} of {len(expected)} graded; {found or 'whole'}\n")
         log.flush()
-    finish = [sys.executable, "-m", "fairmark.cli", "grade", "ps1", "--workers", "2"]
     code = subprocess.run(finish, cwd=course.root, stdout=subprocess.DEVNULL, check=False).returncode
     found = [*find_faults(course, expected, finished=True), *([f"exit code {code}"] if code else [])]
     log.write(f"started again: {found or 'everything is graded, once and rightly'}\n")
