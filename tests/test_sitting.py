@@ -535,3 +535,12 @@ def test_a_copy_that_the_students_code_forks_answers_nothing(sitting, cell):
     for x in range(3):
         assert sitting.run_test(TestCell(f"assert f({x}) == {x}", frozenset({"f"}))).good
     assert sitting.losses == []
+
+
+def test_a_cell_that_only_looks_has_run_before_the_student_writes_a_function_anew(sitting):
+    """What the first version did to the instructor's objects is not what the second would have done."""
+    sitting.run_test(TestCell("one = []"), remember=True)
+    sitting.run_student(COUNTING)
+    look(sitting, "push(one, 1)", "one")
+    sitting.run_student("def push(stack, x):\n    raise ValueError")
+    assert verdict(sitting, "assert one == [1]", "one").good

@@ -12,6 +12,18 @@ image = np.ones((3, 3))
 results = []
 stack = [results]
 helper = lambda x: results.append(x)
+log = open("log.txt", "w")
+def again(start):
+    np.random.seed(start)
+class Luck:
+    def again(self):
+        os.chdir("/")
+luck = Luck()
+from numpy import random as chance
+from numpy import save as keep
+from scipy import stats
+import pandas as pd
+frame = pd.DataFrame()
 def show(x):
     print(x)"""
 STUDENTS = frozenset({"mean", "edges"})
@@ -31,7 +43,7 @@ def trace(*cells):
         ("print(mean(image).max())", {"image"}),
         ("np.abs(edges(filters.sobel(image)))", {"image"}),
         ("plt.imshow(edges(image), cmap='gray')\nplt.show()", {"image", "plt"}),
-        ("results.append(mean([1]))", {"results"}),
+        ("print(edges(image).mean(), image.max())", {"image"}),
         ("print(edges(helper))", {"helper"}),
         ("print(f'{mean([1]):.2f}')", set()),
     ],
@@ -45,6 +57,19 @@ def test_a_cell_that_only_looks_changes_nothing_but_what_it_names(cell, changes)
     "cell",
     [
         "value = mean([1])",
+        "results.append(mean([1]))",
+        "print(mean([1]), file=log)",
+        "print(edges(log))",
+        "show_all(mean([1]))",
+        "list(map(again, [1]))",
+        "luck.again()",
+        "print(edges(luck))",
+        "np.save('x.npy', image)",
+        "plt.savefig('x.png')",
+        "keep('x.npy', image)",
+        "print(chance.rand())",
+        "print(stats.norm.rvs())",
+        "frame.plot()",
         "print(value := mean([1]))",
         "import json",
         "for n in range(3):\n    print(mean([n]))",
@@ -74,7 +99,8 @@ def test_any_other_cell_runs_at_once(cell):
 def test_a_name_that_hides_a_builtin_or_a_module_is_not_trusted():
     """The instructor's own print may do anything."""
     assert trace("def print(x): results.append(x)", "print(mean([1]))").changes is None
-    assert trace("np = os", "np.chdir(mean([1]))").changes == {"np"}
+    assert trace("np = os", "np.chdir(mean([1]))").changes is None
+    assert trace("np = os", "print(edges(np))").changes is None
     assert trace("import os as plt", "plt.chdir(mean([1]))").changes is None
 
 
@@ -86,6 +112,7 @@ def test_a_name_that_hides_a_builtin_or_a_module_is_not_trusted():
         ("assert stack[0] == []", {"stack", "results", "helper"}, {"image", "plt"}),
         ("assert helper(2) is None", {"stack", "results", "helper"}, {"image", "plt"}),
         ("assert plt.gcf().axes", {"plt"}, {"image", "results"}),
+        ("from matplotlib import pyplot\nassert pyplot.gcf().axes", {"plt"}, {"image", "results"}),
     ],
 )
 def test_a_test_sees_what_it_names_and_what_may_be_the_same_object(cell, sees, not_seen):
@@ -97,7 +124,14 @@ def test_a_test_sees_what_it_names_and_what_may_be_the_same_object(cell, sees, n
 
 @pytest.mark.parametrize(
     "cell",
-    ["eval('image')", "globals()['image']", "import sys\nsys.modules", "assert _ == 3", "%%time\nx = 1"],
+    [
+        "eval('image')",
+        "import IPython\nIPython.get_ipython().user_ns",
+        "globals()['image']",
+        "import sys\nsys.modules",
+        "assert _ == 3",
+        "%%time\nx = 1",
+    ],
 )
 def test_whoever_may_name_anything_sees_everything(cell):
     """Nothing is known of what they see."""

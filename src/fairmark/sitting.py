@@ -7,6 +7,7 @@ with the cells before the loss run again.
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,9 @@ _MAX_FILES_BYTES = 32 * 2**20
 _MAX_NAME = 200
 _EXAMINER_GRACE_SECONDS = 10.0
 _MOMENT_SECONDS = 2.0
+# The name that a line outside of any block begins with, whether it is bound there or used.
+_BEGINNING = re.compile(r"^(?:(?:async +)?def +|class +|for +|del +)?([^\W\d]\w*)", re.MULTILINE)
+_NO_NAMES = frozenset({"import", "from", "if", "try", "while", "with", "print", "assert"})
 # What a function has used up of these stays used up after it has come back.
 _LASTING = frozenset({"processes", "threads", "disk", "files", "shared_memory", "open_files"})
 
@@ -146,6 +150,7 @@ class Sitting:
         self._done: list[str] = []
         self._trusted_done: list[TestCell] = []
         self._waiting: list[TestCell] = []  # of the instructor's, that only look; nothing has seen them yet
+        self._begun: set[str] = set()  # names that lines of the student's cells begin with
         self._shaken = ""  # why the examiner's room may lack what earlier cells of the instructor's made
         self._ends = time.monotonic() + self.limits.submission_seconds
         self.losses: list[str] = []
@@ -190,6 +195,7 @@ class Sitting:
 
     def run_student(self, source: str) -> CellRun:
         """Run one cell in the student's room."""
+        self._run_before(source)
         late = self._out_of_time()
         if late is not None:
             return late
@@ -287,6 +293,20 @@ class Sitting:
         for earlier in self._choose_seen(cell.trace.sees):
             self._run_test(earlier, remember=True)
         return self._run_test(cell, remember=remember)
+
+    def _run_before(self, source: str) -> None:
+        """Run those of the waiting cells that would have another effect after this cell of the student's.
+
+        It may have, where the cell binds or uses again what earlier ones have bound: a second version of a
+        function, say.
+        """
+        begun = {*_BEGINNING.findall(source)} - _NO_NAMES
+        if begun & self._begun:
+            hurried = [cell for cell in self._waiting if cell.trace.changes]
+            self._waiting = [cell for cell in self._waiting if not cell.trace.changes]
+            for cell in hurried:
+                self._run_test(cell, remember=True)
+        self._begun |= begun
 
     def _choose_seen(self, sees: frozenset[str] | None) -> list[TestCell]:
         """Take those of the waiting cells out whose effects may be seen, and return them in order."""

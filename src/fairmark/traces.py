@@ -14,14 +14,90 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # Modules whose functions change nothing but what they are given, and modules that keep figures and the like,
 # which nobody sees without naming them.
 _PURE = frozenset({"numpy", "scipy", "skimage", "math", "statistics", "pandas"})
 _SHOWING = frozenset({"matplotlib", "seaborn", "IPython"})
-# Parts of the former that do keep something.
-_KEEPING = frozenset({"random", "seed", "seterr", "seterrcall", "set_printoptions", "set_option", "options"})
+# Parts of the former that do keep something: generators of random numbers, options, files.
+_KEEPING = re.compile(
+    r"random|seed|rvs|sample|shuffle|permutation|options|option_context|use_plugin|memmap|open_memmap"
+    r"|(set|reset|save|write|dump|to_|im(save|write)|open).*"
+)
+# Methods that change nothing, whatever they are called on: others may do anything.
+_LOOKING = frozenset(
+    {
+        *(
+            "all",
+            "any",
+            "argmax",
+            "argmin",
+            "argsort",
+            "astype",
+            "clip",
+            "conj",
+            "copy",
+            "cumsum",
+            "diagonal",
+        ),
+        *(
+            "dot",
+            "flatten",
+            "item",
+            "max",
+            "mean",
+            "min",
+            "nonzero",
+            "prod",
+            "ptp",
+            "ravel",
+            "repeat",
+            "reshape",
+        ),
+        *(
+            "round",
+            "squeeze",
+            "std",
+            "sum",
+            "tolist",
+            "trace",
+            "transpose",
+            "var",
+            "describe",
+            "head",
+            "median",
+        ),
+        *(
+            "tail",
+            "unique",
+            "value_counts",
+            "capitalize",
+            "count",
+            "endswith",
+            "find",
+            "format",
+            "index",
+            "join",
+        ),
+        *(
+            "lower",
+            "lstrip",
+            "replace",
+            "rstrip",
+            "split",
+            "splitlines",
+            "startswith",
+            "strip",
+            "title",
+            "upper",
+        ),
+        *("get", "items", "keys", "values", "difference", "intersection", "union", "as_integer_ratio"),
+    }
+)
+# Stand in groups of names for what has no name: files, options, generators of random numbers, any module that
+# is not known here; and what all modules that show something draw on.
+_WORLD, _SCREEN = "<world>", "<screen>"
 _HARMLESS = frozenset(
     {
         "abs",
@@ -82,6 +158,9 @@ _ALL_SEEING = frozenset(
         "inspect",
         "In",
         "Out",
+        "doctest",
+        "unittest",
+        "importlib",
     }
 )
 
@@ -137,8 +216,9 @@ class Tracer:
         if any(name in _BINDING_ANYTHING for name in names):
             self._lost = True
         for statement in tree.body:
-            self._join(self._data(_names(statement), students) | set(_find_bound(statement)))
-        if self._lost or any(name in _ALL_SEEING or set(name) <= set("_0123456789") for name in names):
+            world = {_WORLD} if self._reaches_out(statement, students) else set[str]()
+            self._join(self._data(_names(statement), students) | set(_find_bound(statement)) | world)
+        if self._lost or any(word in _ALL_SEEING or set(word) <= set("_0123456789") for word in _words(tree)):
             return UNKNOWN
         sees = frozenset[str]().union(*({name} | self._groups.get(name, set()) for name in names - students))
         return Trace(sees, None if magics else self._find_changes(tree, students))
@@ -153,9 +233,15 @@ class Tracer:
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     imported[alias.asname or alias.name] = (node.module or "").partition(".")[0]
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for alias in node.names:
+                    path = f"{getattr(node, 'module', '')}.{alias.name}"
+                    if _keeps(path.split(".")):  # under another name it would not be known
+                        imported[alias.asname or alias.name] = ""
         stored = {name for statement in tree.body for name in _find_bound(statement)}
         self._lost = self._lost or "*" in imported
         self._modules |= imported
+        self._join({_SCREEN, *(name for name, module in imported.items() if module in _SHOWING)})
         self._own = (self._own - imported.keys()) | stored
         for name in stored:
             self._modules.pop(name, None)
@@ -167,6 +253,16 @@ class Tracer:
             for name in names - students
             if self._modules.get(name) not in _PURE and (name in self._own or not hasattr(builtins, name))
         }
+
+    def _reaches_out(self, statement: ast.stmt, students: frozenset[str]) -> bool:
+        """Tell whether what a statement makes may, when it is called, change more than has a name."""
+        names = _names(statement)
+        if any(self._modules.get(name, "numpy") not in (_PURE | _SHOWING) for name in names - students):
+            return True
+        if any(hasattr(builtins, name) and name in _REACHING for name in names):
+            return True
+        makes = any(isinstance(node, _FUNCTIONS) for node in ast.walk(statement))
+        return makes and _keeps(_words(statement))
 
     def _join(self, names: set[str]) -> None:
         """Note that these names may share objects from now on."""
@@ -180,11 +276,14 @@ class Tracer:
         for node in ast.walk(tree):
             if isinstance(node, _BINDING) or (isinstance(node, ast.stmt) and not isinstance(node, ast.Expr)):
                 return None
-            if isinstance(node, ast.Attribute | ast.Name) and _last(node) in _KEEPING:
-                return None
             if isinstance(node, ast.Call) and not self._may_be_called(node.func, students):
                 return None
-        return frozenset(self._data(_names(tree), students))
+            if isinstance(node, ast.keyword) and node.arg == "file":
+                return None
+        changes = self._data(_names(tree), students)
+        if _keeps(_words(tree)) or any(_WORLD in self._groups.get(name, ()) for name in changes):
+            return None
+        return frozenset(changes)
 
     def _may_be_called(self, function: ast.expr, students: frozenset[str]) -> bool:
         """Tell whether a call can change nothing but what is named in it."""
@@ -196,14 +295,22 @@ class Tracer:
         if isinstance(function, ast.Name):
             name = function.id
             return name in students or (name in _HARMLESS and name not in self._own)
-        return isinstance(function, ast.Attribute)  # a method of something that is named in the cell
+        return isinstance(function, ast.Attribute) and function.attr in _LOOKING
 
 
 _BINDING = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_REACHING = frozenset({"open", "input", "setattr", "delattr", "breakpoint"})
 
 
-def _last(node: ast.Attribute | ast.Name) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id
+def _words(tree: ast.AST) -> set[str]:
+    """Return the names and attributes that code mentions."""
+    return _names(tree) | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def _keeps(words: Iterable[str]) -> bool:
+    """Tell whether parts of modules that keep something are among these."""
+    return any(_KEEPING.fullmatch(word) for word in words)
 
 
 def _names(tree: ast.AST) -> set[str]:

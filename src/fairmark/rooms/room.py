@@ -171,6 +171,8 @@ class Zygote:
                 data = self.control.recv(2**16)
             except TimeoutError:
                 raise SandboxError(f"the sandbox did not answer within {seconds:.0f} s") from None
+            except ConnectionError:  # it was killed with a question of ours unread
+                data = b""
             if not data:
                 status = self.process.poll() if self.process is not None else "unknown"
                 raise SandboxError(f"the sandbox ended (exit status {status}): {self._words()}")
