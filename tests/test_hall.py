@@ -136,3 +136,18 @@ def test_at_a_lower_level_nothing_is_shared(course):
     finally:
         with_seat.close()
         owner.close()
+
+
+def test_a_zygote_that_is_killed_while_it_is_shared_fails_nobody(course, monkeypatch):
+    """The worker gets nothing and starts zygotes of its own."""
+    ours, theirs = socket.socketpair()
+    owner, with_seat = Pair(course, needs(course)), Pair(course, needs(course), theirs)
+    try:
+        student, examiner = owner.open()
+        examiner.kill()
+        monkeypatch.setattr(owner, "open", lambda: (student, examiner))
+        owner.share([ours])
+        assert with_seat.open()[0].process is not None
+    finally:
+        with_seat.close()
+        owner.close()

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fairmark.errors import AuthorError, Fault
+from fairmark.errors import AuthorError, Fault, SandboxError
 from fairmark.names import find_imports
 from fairmark.packages import find_package
 from fairmark.rooms.levels import open_zygotes, start_zygotes
@@ -176,7 +176,10 @@ class Pair:
         zygotes = self.open()
         for seat in seats:
             with seat:
-                split = [zygote.split() for zygote in zygotes] if self.level == FULL else []
+                split: list[socket.socket] = []
+                if self.level == FULL:
+                    with suppress(SandboxError):  # a zygote has just been killed: each starts its own
+                        split += [zygote.split() for zygote in zygotes]
                 with suppress(OSError):  # a worker that is lost already is noticed where it is waited for
                     socket.send_fds(seat, [self.level.encode()], [control.fileno() for control in split])
                 for control in split:
