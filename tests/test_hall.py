@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import threading
 
@@ -11,7 +12,9 @@ from courses import check, code, make_course, markdown, notebook
 from crashes import processes_below
 
 from fairmark.authoring import read_assignment
+from fairmark.errors import SandboxError
 from fairmark.hall import Pair, needs_of, read_needs
+from fairmark.rooms import watch
 from fairmark.rooms.policy import Policy
 from fairmark.rooms.room import Zygote
 
@@ -151,3 +154,17 @@ def test_a_zygote_that_is_killed_while_it_is_shared_fails_nobody(course, monkeyp
     finally:
         with_seat.close()
         owner.close()
+
+
+def test_a_zygote_that_is_killed_with_a_question_unread_is_lost_as_any_other():
+    """Its submission is graded again; the kernel's own words for this are no failure of the grader."""
+    with Zygote(Policy("student", LIMITS)) as zygote:
+        below = watch.below(zygote.process.pid)
+        for signal_ in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in below:
+                os.kill(pid, signal_)
+            if signal_ == signal.SIGSTOP:
+                zygote.interrupt(1)
+        zygote.process.wait()
+        with pytest.raises(SandboxError, match="the sandbox ended"):
+            zygote._hear(5)

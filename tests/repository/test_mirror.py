@@ -4,17 +4,9 @@ import pytest
 
 from fairmark.repository.address import read_address
 from fairmark.repository.evidence import Register, Scene
-from fairmark.repository.forge import Forge
 from fairmark.repository.mirror import Mirror
 
-from .scenarios import FIXED, PATH, ROSTER, TASK, World
-
-
-@pytest.fixture
-def world(tmp_path):
-    forge = Forge(tmp_path / "forge")
-    yield World(forge, "w", tmp_path)
-    forge.close()
+from .scenarios import FIXED, PATH, ROSTER, TASK
 
 
 def open_mirror(world):

@@ -13,12 +13,12 @@ import pytest
 from fairmark.repository import process
 from fairmark.repository.address import AddressError, read_address
 from fairmark.repository.checking import look_at_upstream
-from fairmark.repository.forge import Forge, Signature
+from fairmark.repository.forge import Signature
 from fairmark.repository.mirror import Mirror, Unanswered
 from fairmark.repository.process import Bounds, run_git
 from fairmark.repository.serving import serving
 
-from .scenarios import FIXED, LOOKED, PATH, TASK, World
+from .scenarios import FIXED, LOOKED, PATH, TASK
 
 
 @pytest.mark.parametrize(
@@ -187,13 +187,6 @@ def test_nothing_of_the_callers_environment_or_configuration_reaches_git(tmp_pat
 
 
 # --- repositories ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def world(tmp_path):
-    forge = Forge(tmp_path / "forge")
-    yield World(forge, "w", tmp_path)
-    forge.close()
 
 
 def verdicts(checked):
