@@ -3,7 +3,6 @@
 import pytest
 
 from fairmark.sitting import Sitting, TestCell
-from fairmark.traces import Trace
 
 
 @pytest.fixture
@@ -480,51 +479,6 @@ def test_no_arithmetic_of_the_students_makes_a_difference_vanish(sitting, test):
     assert sitting.run_student("assert SEEN == []").good
 
 
-COUNTING = "calls = []\ndef push(stack, x):\n    calls.append(x)\n    stack.append(x)\n    return len(stack)"
-
-
-def look(sitting, text, *changes):
-    """Run an instructor's cell that only looks, in both rooms, as grading does."""
-    sitting.run_student(text)
-    cell = TestCell(text, frozenset({"push", "calls"}), trace=Trace(frozenset(), frozenset(changes)))
-    return sitting.run_test(cell, remember=True)
-
-
-def verdict(sitting, text, *sees):
-    return sitting.run_test(TestCell(text, frozenset({"push", "calls"}), trace=Trace(frozenset(sees), None)))
-
-
-def test_a_cell_that_only_looks_runs_once_when_no_test_can_tell(sitting):
-    """The student's function is called where the student sees it, and not a second time for nothing."""
-    sitting.run_student(COUNTING)
-    assert look(sitting, "print(push([], 1))").good
-    assert verdict(sitting, "assert calls == [1]").good
-
-
-def test_a_cell_that_only_looks_has_run_before_a_test_that_can_tell(sitting):
-    """What it did to the instructor's own objects is there, and whatever it rests on itself."""
-    for room in (sitting.run_student, lambda text: sitting.run_test(TestCell(text), remember=True)):
-        room("one, two, three = [], [], []")
-    sitting.run_student(COUNTING)
-    look(sitting, "push(one, 1)", "one")
-    look(sitting, "push(two, one[0])", "one", "two")
-    look(sitting, "push(three, 5)", "three")
-    assert verdict(sitting, "assert two == [1]\nassert three == []", "two").good
-    assert verdict(sitting, "assert three == [5]", "three").good
-    assert sitting.run_test(TestCell("assert one == [1]")).good
-
-
-def test_a_cell_that_only_looked_is_run_again_in_a_fresh_room(sitting):
-    """As are all others of the instructor's."""
-    sitting.run_student(COUNTING)
-    sitting.run_test(TestCell("one = []"), remember=True)
-    look(sitting, "push(one, 1)", "one")
-    assert verdict(sitting, "assert one == [1]", "one").good
-    sitting._examiner.close()
-    sitting.lose_examiner()
-    assert verdict(sitting, "assert one == [1]", "one").good
-
-
 FORK = "import os\ndef f(x):\n    pid = os.fork()\n    if not pid:\n        raise ValueError('a copy')\n    return x"
 
 
@@ -535,12 +489,3 @@ def test_a_copy_that_the_students_code_forks_answers_nothing(sitting, cell):
     for x in range(3):
         assert sitting.run_test(TestCell(f"assert f({x}) == {x}", frozenset({"f"}))).good
     assert sitting.losses == []
-
-
-def test_a_cell_that_only_looks_has_run_before_the_student_writes_a_function_anew(sitting):
-    """What the first version did to the instructor's objects is not what the second would have done."""
-    sitting.run_test(TestCell("one = []"), remember=True)
-    sitting.run_student(COUNTING)
-    look(sitting, "push(one, 1)", "one")
-    sitting.run_student("def push(stack, x):\n    raise ValueError")
-    assert verdict(sitting, "assert one == [1]", "one").good

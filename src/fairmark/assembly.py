@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from fairmark import quiz
 from fairmark.course import PYTHON, find_language
 from fairmark.seating import Handed, Place, Role, read_handed, read_places, seat_cells, text_of
-from fairmark.traces import UNKNOWN, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,8 +60,6 @@ class AssembledCell:
     solution_imports : dict of str to str
         For ``TEST`` and ``INSTRUCTOR``: names that the reference solutions before this cell import, each with
         the statement that does it.
-    trace : Trace
-        For ``TEST`` and ``INSTRUCTOR``: what it may see and change.
     answered : bool
         The student changed the cell; for ``QUIZ``, ``ANSWER`` and ``MANUAL``.
     attachments : dict
@@ -84,7 +81,6 @@ class AssembledCell:
     student_names: frozenset[str] = frozenset()
     instructor_names: frozenset[str] = frozenset()
     solution_imports: dict[str, str] = field(default_factory=dict)
-    trace: Trace = UNKNOWN
     answered: bool = False
     attachments: dict[str, dict[str, str]] = field(default_factory=dict)
     question: quiz.Question | None = None
@@ -279,7 +275,6 @@ def _set_in(
         student_names=place.student_names,
         instructor_names=place.instructor_names,
         solution_imports=place.solution_imports,
-        trace=place.trace,
         answered=place.role in (Role.QUIZ, Role.ANSWER, Role.MANUAL) and not place.is_untouched(source),
         attachments=attachments,
         question=question,

@@ -28,7 +28,7 @@ PYTHON = "python"
 # nbgrader costs two to three seconds to import and nbformat one: both are imported where they are needed.
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # nobody else is the same: what was read of it can be kept
+@dataclass(frozen=True, slots=True)
 class SourceNotebook:
     """An instructor's notebook as nbgrader makes it.
 

@@ -184,9 +184,7 @@ def _run(sitting: Sitting, cell: AssembledCell) -> CellRun | None:
 
 def _test_cell(cell: AssembledCell) -> TestCell:
     quiet = bool(_HIDDEN.search(cell.trusted))
-    return TestCell(
-        cell.trusted, cell.student_names, cell.instructor_names, cell.solution_imports, quiet, cell.trace
-    )
+    return TestCell(cell.trusted, cell.student_names, cell.instructor_names, cell.solution_imports, quiet)
 
 
 def _is_unprotected(cell: AssembledCell) -> bool:

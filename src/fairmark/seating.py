@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from fairmark import quiz
 from fairmark.errors import Ungradable
 from fairmark.names import Names
-from fairmark.traces import UNKNOWN, Trace, Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +78,6 @@ class Place:
     student_names: frozenset[str]
     instructor_names: frozenset[str]
     solution_imports: dict[str, str]
-    trace: Trace
 
     @property
     def label(self) -> str:
@@ -100,22 +98,19 @@ class Place:
         return all(line.strip() in lines for line in source.split("\n"))
 
 
-@lru_cache(maxsize=64)
 def read_places(instructor: SourceNotebook) -> tuple[Place, ...]:
-    """Return the cells of the instructor's notebook in order; read once for the whole class."""
+    """Return the cells of the instructor's notebook in order."""
     places = []
-    names, tracer = Names(), Tracer()
+    names = Names()
     for full, released in zip(instructor.node.cells, instructor.released.cells, strict=True):
         role = _role_of(full)
         nbgrader = released.metadata.get("nbgrader", {})
         told = role in (Role.TEST, Role.INSTRUCTOR)
-        students = frozenset(names.of_student) if told else frozenset[str]()
-        trusted = "" if role in (Role.ANSWER, Role.MANUAL) else _trusted_text(role, full, released)
         place = Place(
             role=role,
             cell_type=full.cell_type,
             released=released.source,
-            trusted=trusted,
+            trusted="" if role in (Role.ANSWER, Role.MANUAL) else _trusted_text(role, full, released),
             cell_id=released.id,
             grade_id=nbgrader.get("grade_id", "") if _is_known(nbgrader) else "",
             points=float(nbgrader.get("points", 0)) if nbgrader.get("grade") or nbgrader.get("task") else 0.0,
@@ -123,10 +118,9 @@ def read_places(instructor: SourceNotebook) -> tuple[Place, ...]:
             metadata=_plain(released.metadata),
             attachments=_plain(full.get("attachments", {})),
             question=_question_of(full) if role is Role.QUIZ else None,
-            student_names=students,
+            student_names=frozenset(names.of_student) if told else frozenset(),
             instructor_names=frozenset(names.of_instructor) if told else frozenset(),
             solution_imports=dict(names.imports) if told else {},
-            trace=tracer.read(trusted, students) if told else UNKNOWN,
         )
         if full.cell_type == "code":
             names.read(full.source, _WRITERS.get(role, "instructor"))

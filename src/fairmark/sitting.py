@@ -7,7 +7,6 @@ with the cells before the loss run again.
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from fairmark.errors import GraderError, RoomLost, SandboxError
 from fairmark.rooms.limits import MAX_ANSWER, find_limit, last_error, limit_of, tell_limit, tell_stop
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
-from fairmark.traces import UNKNOWN, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,9 +31,6 @@ _MAX_FILES_BYTES = 32 * 2**20
 _MAX_NAME = 200
 _EXAMINER_GRACE_SECONDS = 10.0
 _MOMENT_SECONDS = 2.0
-# The name that a line outside of any block begins with, whether it is bound there or used.
-_BEGINNING = re.compile(r"^(?:(?:async +)?def +|class +|for +|del +)?([^\W\d]\w*)", re.MULTILINE)
-_NO_NAMES = frozenset({"import", "from", "if", "try", "while", "with", "print", "assert"})
 # What a function has used up of these stays used up after it has come back.
 _LASTING = frozenset({"processes", "threads", "disk", "files", "shared_memory", "open_files"})
 
@@ -93,8 +88,6 @@ class TestCell:
         Names that the reference solution imports, with the statement that does it.
     quiet : bool
         What it prints may tell the tests' inputs and is left out.
-    trace : Trace
-        What it may see and change.
     """
 
     __test__ = False  # not one of pytest's
@@ -104,7 +97,6 @@ class TestCell:
     instructors: frozenset[str] = frozenset()
     imports: dict[str, str] = field(default_factory=dict)
     quiet: bool = False
-    trace: Trace = UNKNOWN
 
 
 class Sitting:
@@ -149,8 +141,6 @@ class Sitting:
         self._coming: Opening | None = None  # the examiner's first room, while the first cells run
         self._done: list[str] = []
         self._trusted_done: list[TestCell] = []
-        self._waiting: list[TestCell] = []  # of the instructor's, that only look; nothing has seen them yet
-        self._begun: set[str] = set()  # names that lines of the student's cells begin with
         self._shaken = ""  # why the examiner's room may lack what earlier cells of the instructor's made
         self._ends = time.monotonic() + self.limits.submission_seconds
         self.losses: list[str] = []
@@ -195,7 +185,6 @@ class Sitting:
 
     def run_student(self, source: str) -> CellRun:
         """Run one cell in the student's room."""
-        self._run_before(source)
         late = self._out_of_time()
         if late is not None:
             return late
@@ -284,44 +273,8 @@ class Sitting:
         ----------
         cell : TestCell
         remember : bool
-            The cell is one of the instructor's that others build on: run it again in a fresh room. Where it
-            only looks at something, it runs as soon as a later cell may see what it has changed, or never.
+            The cell is one of the instructor's that others build on: run it again in a fresh room.
         """
-        if remember and cell.trace.changes is not None:
-            self._waiting.append(cell)
-            return CellRun(good=True)
-        for earlier in self._choose_seen(cell.trace.sees):
-            self._run_test(earlier, remember=True)
-        return self._run_test(cell, remember=remember)
-
-    def _run_before(self, source: str) -> None:
-        """Run those of the waiting cells that would have another effect after this cell of the student's.
-
-        It may have, where the cell binds or uses again what earlier ones have bound: a second version of a
-        function, say.
-        """
-        begun = {*_BEGINNING.findall(source)} - _NO_NAMES
-        if begun & self._begun:
-            hurried = [cell for cell in self._waiting if cell.trace.changes]
-            self._waiting = [cell for cell in self._waiting if not cell.trace.changes]
-            for cell in hurried:
-                self._run_test(cell, remember=True)
-        self._begun |= begun
-
-    def _choose_seen(self, sees: frozenset[str] | None) -> list[TestCell]:
-        """Take those of the waiting cells out whose effects may be seen, and return them in order."""
-        chosen, kept = [], []
-        for cell in reversed(self._waiting):
-            changes = cell.trace.changes or frozenset()
-            if sees is None or changes & sees:
-                chosen.append(cell)
-                sees = None if sees is None else sees | changes  # what it rests on itself
-            else:
-                kept.append(cell)
-        self._waiting = kept[::-1]
-        return chosen[::-1]
-
-    def _run_test(self, cell: TestCell, *, remember: bool) -> CellRun:
         late = self._out_of_time()
         if late is not None:
             return late

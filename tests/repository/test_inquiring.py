@@ -234,25 +234,14 @@ def test_a_certificate_has_to_be_known(tmp_path, monkeypatch):
     if not shutil.which("openssl"):
         pytest.skip("openssl makes the certificates: apt-get install openssl")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    words = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-    ]
-    words += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=forge -addext subjectAltName=IP:127.0.0.1"
+    words = [*words.split(), "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(words, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     replies = []
     with keeping_server(context=context) as (port, _):
-        address = Address(f"https://localhost:{port}/a/good.git", "https", f"localhost:{port}", "a", "good")
+        address = Address(f"https://127.0.0.1:{port}/a/good.git", "https", f"127.0.0.1:{port}", "a", "good")
         for known in (False, True):
             if known:
                 monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
