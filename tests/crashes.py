@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from courses import hand_in, make_course
 
-from fairmark.gradebook import read_scores
+from fairmark.gradebook.reading import read_scores
 from fairmark.results import from_document
 from fairmark.survey import survey_assignment
 

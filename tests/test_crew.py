@@ -12,7 +12,7 @@ from crashes import processes_below
 
 from fairmark.batch import grade_assignment
 from fairmark.errors import UsageError
-from fairmark.gradebook import read_scores
+from fairmark.gradebook.reading import read_scores
 from fairmark.survey import survey_assignment
 
 SLOW = "import time\ntime.sleep(0.5)\ndef mean(numbers):\n    return sum(numbers) / len(numbers)"

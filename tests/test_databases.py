@@ -19,10 +19,12 @@ from courses import hand_in, make_course
 from crashes import processes_below
 from nbgrader.api import Gradebook
 
-from fairmark import gradebook
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
-from fairmark.gradebook import Writer, read_scores, set_due_date
+from fairmark.gradebook import opening
+from fairmark.gradebook.assignments import set_due_date
+from fairmark.gradebook.reading import read_scores
+from fairmark.gradebook.writing import Writer
 from fairmark.survey import survey_assignment
 
 WRONG = "def mean(numbers):\n    return max(numbers)"
@@ -212,7 +214,7 @@ def test_a_server_that_stays_away_is_our_failure_and_starting_again_finishes(ser
     made = make_course(tmp_path, config=f"c.CourseDirectory.db_url = {server.url('away')!r}")
     for student in STUDENTS[:3]:
         hand_in(made, student)
-    monkeypatch.setattr(gradebook, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(opening, "PATIENCE_SECONDS", 0.2)
     told = []
 
     def tell(student, _):

@@ -21,7 +21,9 @@ from fairmark.authoring import read_assignment
 from fairmark.cli import main
 from fairmark.errors import UsageError
 from fairmark.exporters import CellMark, Marks, Person, show_to_student, stand
-from fairmark.gradebook import Writer, ensure_assignment, read_hand_ins
+from fairmark.gradebook.assignments import ensure_assignment
+from fairmark.gradebook.reading import read_hand_ins
+from fairmark.gradebook.writing import Writer
 from fairmark.quiz import read_question
 from fairmark.results import (
     AssignmentStamp,

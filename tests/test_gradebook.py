@@ -18,7 +18,9 @@ from fairmark.assembly import assemble, find_untouched, to_notebook
 from fairmark.authoring import read_assignment
 from fairmark.course import open_course
 from fairmark.errors import GraderError, UsageError
-from fairmark.gradebook import Writer, ensure_assignment, read_due_date, read_scores
+from fairmark.gradebook.assignments import ensure_assignment, read_due_date
+from fairmark.gradebook.reading import read_scores
+from fairmark.gradebook.writing import Writer
 from fairmark.results import AssignmentStamp, GraderStamp, Item, SubmissionResult, SubmissionStamp
 
 GRADER = GraderStamp("0", "3.11", "", 1, "none", "2026-05-04T10:00:00+00:00")

@@ -16,12 +16,14 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets import import_item
 
-from fairmark import gradebook
 from fairmark.assembly import assemble, to_notebook
 from fairmark.authoring import read_assignment
 from fairmark.course import open_course
 from fairmark.faults import faults_of_release
-from fairmark.gradebook import Writer, ensure_assignment, read_scores
+from fairmark.gradebook import assignments, writing
+from fairmark.gradebook.assignments import ensure_assignment
+from fairmark.gradebook.reading import read_scores
+from fairmark.gradebook.writing import Writer
 from fairmark.preprocessors import clean_page, render_markdown
 from fairmark.results import AssignmentStamp, GraderStamp, Item, SubmissionResult, SubmissionStamp
 
@@ -365,9 +367,10 @@ def test_nbgrader_asks_with_each_notebook_and_the_submission_is_written_once(tmp
             path = course.root / "submitted" / student / "ps1" / f"{name}.ipynb"
             write(path, notebook(answer(source), check()))
     saved, opened = [], []
-    save, make = Writer.save, gradebook._making
+    save, make = Writer.save, writing.make_gradebook
     monkeypatch.setattr(Writer, "save", lambda self, *given: [saved.append(given), save(self, *given)])
-    monkeypatch.setattr(gradebook, "_making", lambda course: [opened.append(course), make(course)][1])
+    for module in (assignments, writing):
+        monkeypatch.setattr(module, "make_gradebook", lambda course: [opened.append(course), make(course)][1])
     directory = CourseDirectory(root=str(tmp_path), assignment_id="ps1", config=course.config)
     Autograde(coursedir=directory, config=course.config).start()
     assert sorted(result.submission.student for result, _ in saved) == ["ann", "bob"]

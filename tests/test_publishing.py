@@ -10,7 +10,7 @@ from nbgrader.api import Gradebook
 from fairmark.batch import grade_assignment
 from fairmark.cli import main
 from fairmark.errors import UsageError
-from fairmark.gradebook import read_marks
+from fairmark.gradebook.reading import read_marks
 from fairmark.publishing import RESULT, read_result, write_feedback
 from fairmark.results import CellMarks
 

@@ -10,7 +10,7 @@ from courses import HIDDEN, RIGHT_ANSWER, cells, check, hand_in, make_course, no
 
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
-from fairmark.gradebook import read_scores
+from fairmark.gradebook.reading import read_scores
 from fairmark.results import from_document, to_document
 from fairmark.survey import survey_assignment
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fairmark.course import Assignment, Course
     from fairmark.crew import Crew
-    from fairmark.gradebook import Writer
+    from fairmark.gradebook.writing import Writer
     from fairmark.results import SubmissionResult
     from fairmark.survey import Survey
     from fairmark.worker import Written
@@ -254,7 +254,8 @@ def _import_gradebook() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             before[number] = signal.signal(number, lambda number, _: heard.append(number))
     try:
-        import fairmark.gradebook  # noqa: F401, PLC0415
+        import fairmark.gradebook.assignments  # noqa: PLC0415
+        import fairmark.gradebook.writing  # noqa: F401, PLC0415
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -263,7 +264,8 @@ def _import_gradebook() -> None:
 
 
 def _open_gradebook(course: Course, assignment: Assignment) -> Writer:
-    from fairmark.gradebook import Writer, ensure_assignment  # noqa: PLC0415 - imports nbgrader
+    from fairmark.gradebook.assignments import ensure_assignment  # noqa: PLC0415 - imports nbgrader
+    from fairmark.gradebook.writing import Writer  # noqa: PLC0415 - imports nbgrader
 
     ensure_assignment(course, assignment)
     return Writer(course)

@@ -12,7 +12,7 @@ from fairmark import publishing, reporting
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
 from fairmark.errors import UsageError
-from fairmark.gradebook import set_due_date
+from fairmark.gradebook.assignments import set_due_date
 from fairmark.release import release_assignment
 from fairmark.repository.forge import Forge
 from fairmark.repository.practice import forge_folder

@@ -23,7 +23,8 @@ from fairmark.authoring import clear, read_assignment
 from fairmark.course import Course
 from fairmark.errors import AuthorError, Ungradable, UsageError
 from fairmark.fingerprint import take_fingerprint, take_ground
-from fairmark.gradebook import Writer, ensure_assignment, read_due_date
+from fairmark.gradebook.assignments import ensure_assignment, read_due_date
+from fairmark.gradebook.writing import Writer
 from fairmark.intake import (
     find_submissions,
     is_active,

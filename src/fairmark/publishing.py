@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from fairmark.course import split_at
 from fairmark.errors import UsageError
 from fairmark.feedback import Occasion, Sheet, make_page
-from fairmark.gradebook import read_due_date, read_marks
+from fairmark.gradebook.assignments import read_due_date
+from fairmark.gradebook.reading import read_marks
 from fairmark.results import from_document
 
 if TYPE_CHECKING:

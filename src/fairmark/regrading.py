@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fairmark.autograded import read_result
 from fairmark.batch import Failure, open_session
 from fairmark.errors import GraderError, UsageError
-from fairmark.gradebook import read_marks
+from fairmark.gradebook.reading import read_marks
 from fairmark.moves import find_moves, find_reasons, mark_kept
 from fairmark.results import Fingerprint, from_document
 from fairmark.survey import survey_assignment

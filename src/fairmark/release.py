@@ -15,7 +15,7 @@ from fairmark.assembly import assemble
 from fairmark.authoring import is_question, read_assignment
 from fairmark.errors import AuthorError, Fault, UsageError
 from fairmark.faults import faults_of_release
-from fairmark.gradebook import ensure_assignment
+from fairmark.gradebook.assignments import ensure_assignment
 from fairmark.grading import grade_notebook, read_files
 from fairmark.hall import Hall
 

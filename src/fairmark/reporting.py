@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fairmark.course import split_at
 from fairmark.errors import UsageError
-from fairmark.gradebook import read_marks, read_students
+from fairmark.gradebook.reading import read_marks, read_students
 from fairmark.moves import mark_kept, read_moves
 from fairmark.publishing import find_graded, read_result
 from fairmark.statistics import ClassWork, count, list_tables, make_report, to_csv, to_document

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from fairmark.exporters.standing import stand
-from fairmark.gradebook import read_hand_ins
+from fairmark.gradebook.reading import read_hand_ins
 from fairmark.results import from_document
 
 if TYPE_CHECKING:

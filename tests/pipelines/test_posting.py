@@ -12,7 +12,8 @@ from fairmark.authoring import read_assignment
 from fairmark.cli import main
 from fairmark.errors import UsageError
 from fairmark.exporters import Marks, Person, stand
-from fairmark.gradebook import Writer, ensure_assignment
+from fairmark.gradebook.assignments import ensure_assignment
+from fairmark.gradebook.writing import Writer
 from fairmark.pipelines.posting import Sender, Target, make_posts, read_targets
 from fairmark.results import AssignmentStamp, GraderStamp, Item, SubmissionResult, SubmissionStamp
 

@@ -1,0 +1,122 @@
+"""Opens the gradebook, tells in our own words what is wrong with it, and waits for one that is busy."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbgrader import api
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
+
+from fairmark.errors import GraderError, UsageError
+from fairmark.ledger import prepare_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fairmark.course import Course
+
+# How long a gradebook that is busy, or whose server is gone, is tried again.
+PATIENCE_SECONDS = 30.0
+
+
+@contextmanager
+def open_gradebook(course: Course) -> Iterator[api.Gradebook]:
+    """Open the gradebook, which is made where there is none; what is not committed is as if never written.
+
+    Raises
+    ------
+    GraderError
+        Where it cannot be used.
+    """
+    with _telling(course), make_gradebook(course) as book:
+        yield book
+
+
+@contextmanager
+def _telling(course: Course) -> Iterator[None]:
+    """Tell what is wrong with the gradebook in our own words."""
+    try:
+        yield
+    except (SQLAlchemyError, api.InvalidEntry) as error:
+        cause = str(getattr(error, "orig", None) or error).split("\n", 1)[0]
+        raise GraderError(
+            f"The gradebook {_without_password(course.db_url)} cannot be used: {cause}. Close other programs "
+            "that write into it; after an update of nbgrader, run: nbgrader db upgrade"
+        ) from error
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string()
+    except SQLAlchemyError:
+        return url.split("://", 1)[0]
+
+
+def try_for_a_while(course: Course, act: Callable[[], None]) -> None:
+    """Do what writes into the gradebook; while others keep it from that, try again from the start.
+
+    Raises
+    ------
+    GraderError
+        Where that does not help, or goes on for too long.
+    """
+    end = time.monotonic() + PATIENCE_SECONDS
+    pauses = (0.05 * 2**number for number in count())
+    while True:
+        try:
+            with _telling(course):
+                act()
+        except GraderError as error:
+            pause = min(next(pauses), 2.0)
+            if not _may_pass(error.__cause__) or time.monotonic() + pause > end:
+                raise
+            time.sleep(pause)
+        else:
+            return
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Tell whether trying again may help: a lock, a lost connection, a row that another grader just added."""
+    lasting = ("no such", "disk", "readonly")  # no table, a full disk, a file that may not be written
+    busy = isinstance(error, OperationalError) and not any(word in str(error) for word in lasting)
+    return busy or isinstance(error, (InterfaceError, InternalError, IntegrityError, api.InvalidEntry))
+
+
+def make_gradebook(course: Course) -> api.Gradebook:
+    """Return the gradebook, open; it is made where there is none.
+
+    Raises
+    ------
+    UsageError
+        Where the command alembic is missing, by which nbgrader makes it.
+    SQLAlchemyError, InvalidEntry
+        Where it cannot be used: `try_for_a_while` tells so.
+    """
+    with _finding_alembic():
+        try:
+            book = api.Gradebook(course.db_url, course.directory.course_id)
+        except FileNotFoundError as error:
+            raise UsageError("nbgrader needs the command alembic to make a gradebook; install it.") from error
+    prepare_ledger(book.engine)
+    return book
+
+
+@contextmanager
+def _finding_alembic() -> Iterator[None]:
+    """Let nbgrader find the command alembic, which lies beside the interpreter, also where PATH lacks it."""
+    before = os.environ.get("PATH")
+    os.environ["PATH"] = os.pathsep.join(filter(None, (before, str(Path(sys.executable).parent))))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PATH"]
+        else:
+            os.environ["PATH"] = before
