@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "fairmark"
 
 FLOORS = (
-    {"errors", "results", "names", "packages", "startup", "plainyaml"},
+    {"errors", "results", "names", "packages", "startup", "interrupts", "plainyaml"},
     {"compare", "quiz", "outputs", "inquiry", "settings", "provenance"},
     {"previews", "feedback", "statistics"},
     {"checks", "course", "exporters"},

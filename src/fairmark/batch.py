@@ -7,8 +7,6 @@ and does not stop the others.
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ from fairmark.autograded import draft_submission, read_result
 from fairmark.errors import FairmarkError, SandboxError
 from fairmark.fingerprint import take_fingerprint
 from fairmark.intake import read_parcel
+from fairmark.interrupts import heard_later
 from fairmark.moves import find_moves, record_moves
 from fairmark.survey import keep_source, survey_assignment
 
@@ -144,8 +143,9 @@ def open_session(
     if not dask:
         pair.start()  # and while its zygotes import what they need:
     try:
-        from fairmark.authoring import read_assignment  # noqa: PLC0415
-        from fairmark.crew import in_processes, in_this_process, on_cluster  # noqa: PLC0415
+        with heard_later():
+            from fairmark.authoring import read_assignment  # noqa: PLC0415
+            from fairmark.crew import in_processes, in_this_process, on_cluster  # noqa: PLC0415
 
         assignment = read_assignment(course, assignment_id)
         workers = workers or _cores()
@@ -248,19 +248,9 @@ def _import_gradebook() -> None:
 
     An interrupt is heard after that: some module on the way may swallow the exception that it raises.
     """
-    heard: list[int] = []
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, lambda number, _: heard.append(number))
-    try:
+    with heard_later():
         import fairmark.gradebook.assignments  # noqa: PLC0415
         import fairmark.gradebook.writing  # noqa: F401, PLC0415
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if heard:
-        raise KeyboardInterrupt
 
 
 def _open_gradebook(course: Course, assignment: Assignment) -> Writer:

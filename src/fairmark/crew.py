@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from fairmark.errors import GraderError, UsageError
 from fairmark.hall import Hall
+from fairmark.interrupts import kept_from_children
 from fairmark.worker import (
     close_rooms,
     grade,
@@ -220,15 +221,17 @@ class _Processes(ProcessPoolExecutor):
     def __init__(self, workers: int, pair: Pair) -> None:
         context = multiprocessing.get_context("spawn")
         ours, self._seats = zip(*(socket.socketpair() for _ in range(workers)), strict=True)
-        numbers = context.SimpleQueue()
+        with kept_from_children():  # it starts a process, too, which then lets Ctrl-C through again
+            numbers = context.SimpleQueue()
         for number in range(workers):
             numbers.put(number)
         super().__init__(
             workers, context, initializer=start_process, initargs=(os.getpid(), self._seats, numbers)
         )
         try:
-            for _ in range(workers):  # each of them starts a process
-                self.submit(import_parts)
+            with kept_from_children():
+                for _ in range(workers):  # each of them starts a process
+                    self.submit(import_parts)
             pair.share(ours)
         except BaseException:
             self.shutdown(wait=False)

@@ -26,6 +26,7 @@ from fairmark.errors import RoomLost, SandboxError
 from fairmark.grading import grade_parcel, read_files
 from fairmark.hall import Hall, Pair, needs_of
 from fairmark.intake import is_active
+from fairmark.interrupts import hear_nothing
 from fairmark.results import from_document, to_document
 from fairmark.rooms.linux import end_with_parent
 from fairmark.settings import CourseDirectory
@@ -263,7 +264,7 @@ def start_process(grader: int, seats: Sequence[socket.socket], numbers: SimpleQu
     end_with_parent(signal.SIGKILL)
     if os.getppid() != grader:  # it has ended before this process could ask to be told
         os._exit(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hear_nothing()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     own = numbers.get()
     for number, seat in enumerate(seats):

@@ -1,74 +1,29 @@
-"""The command ``fairmark``: reads what is asked for, calls the part that does it, and tells what failed."""
+"""The command ``fairmark``. What takes a moment to import is imported when interrupts are heard already."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
-import fairmark
-from fairmark.cli import (
-    ci,
-    collect,
-    demo,
-    doctor,
-    export,
-    feedback,
-    forge,
-    grade,
-    release,
-    report,
-    repository,
-    verify,
-)
-from fairmark.cli.terminal import FAILED, WRONG_USE, complaints
-from fairmark.errors import AuthorError, FairmarkError, UsageError
+from fairmark.interrupts import hear_interrupts
 from fairmark.startup import skip_slow_imports
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# In the order in which a course uses them. Each module imports what does the work only when it is asked for:
-# nbgrader takes seconds.
-_COMMANDS = (release, collect, repository, forge, grade, verify, feedback, report, export, ci, demo, doctor)
+INTERRUPTED = 130  # as a shell tells it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0 good, 1 something failed on our side, 2 wrong use."""
-    skip_slow_imports()
-    options = _read_arguments(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Run the command; return its exit code: see `fairmark.cli.commands.run`, and 130 for an interrupt."""
     try:
-        return int(options.act(options))
-    except UsageError as error:
-        complaints.print(f"[red]fairmark:[/] {escape(str(error))}")
-        return WRONG_USE
-    except AuthorError as error:
-        complaints.print(f"[red]{len(error.faults)} faults[/] of the course have to be mended first:")
-        for fault in error.faults:
-            complaints.print(f"  {escape(str(fault))}", highlight=False, soft_wrap=True)
-        return FAILED
-    except FairmarkError as error:
-        complaints.print(f"[red]fairmark:[/] {escape(str(error))}")
-        return FAILED
+        with hear_interrupts():
+            skip_slow_imports()
+            from fairmark.cli.commands import run  # noqa: PLC0415
+
+            return run(arguments)
     except KeyboardInterrupt:
-        complaints.print("Interrupted. What was graded so far is written; start again to go on.")
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-
-
-def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        "fairmark", description="Quizzes and sandboxed auto-grading for nbgrader courses."
-    )
-    parser.add_argument("--version", action="version", version=f"fairmark {fairmark.__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add_command(commands)
-    return parser.parse_args(arguments)
+        with suppress(OSError):  # the terminal is closed
+            sys.stderr.write("Interrupted. What was graded so far is written; start again to go on.\n")
+        return INTERRUPTED

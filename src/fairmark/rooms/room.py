@@ -24,14 +24,23 @@ from fairmark.rooms.policy import FULL
 from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fairmark.packages import Package
     from fairmark.rooms.policy import Policy
 
 _START_SECONDS = 60.0
 _OPEN_SECONDS = 20.0
 _CLOSE_SECONDS = 30.0
+_END_SECONDS = 5.0
 _INTERRUPT_SECONDS = 2.0
 _BUS_ERROR = 128 + signal.SIGBUS
+
+
+def _signal(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 class Zygote:
@@ -88,6 +97,7 @@ class Zygote:
             stdout=self.said,
             stderr=self.said,
             cwd="/",
+            start_new_session=True,  # Ctrl-C is the grader's to hear: see `kill`
         )
         inside.close()
         setup = {
@@ -296,18 +306,21 @@ class Zygote:
         """End the zygote and all of its rooms, whatever it is at."""
         self.control.close()
         if self.process is not None and self.process.poll() is None:
-            # Not the first process alone: started by root, those below it would stay.
-            for pid in (*watch.below(self.process.pid), self.process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            # Not the first process alone: bubblewrap that loses its parent while it starts waits for ever.
+            # And first they stop, so that none of them can start another meanwhile.
+            stopped: set[int] = set()
+            while found := {self.process.pid, *watch.below(self.process.pid)} - stopped:
+                _signal(found, signal.SIGSTOP)
+                stopped |= found
+            _signal(stopped, signal.SIGKILL)
             self.process.wait()
 
     def close(self) -> None:
-        """End the zygote and all of its rooms."""
+        """End the zygote and all of its rooms; one that is still starting is not waited for."""
         self.control.close()
         if self.process is not None:
             try:
-                self.process.wait(_CLOSE_SECONDS)
+                self.process.wait(_END_SECONDS if self.ready else 0)
             except subprocess.TimeoutExpired:
                 self.kill()
         for number in list(self.fences):
