@@ -1,7 +1,13 @@
 """Tests reach a student's functions by calls across; the student's code cannot reach the tests."""
 
-import pytest
+import os
+import signal
 
+import pytest
+from crashes import processes_below
+
+from fairmark.errors import SandboxError
+from fairmark.rooms.room import Opening
 from fairmark.sitting import Sitting, TestCell
 
 
@@ -489,3 +495,25 @@ def test_a_copy_that_the_students_code_forks_answers_nothing(sitting, cell):
     for x in range(3):
         assert sitting.run_test(TestCell(f"assert f({x}) == {x}", frozenset({"f"}))).good
     assert sitting.losses == []
+
+
+def test_an_examiners_room_that_is_killed_while_it_comes_is_waited_for_once(
+    sitting, examiner_zygote, monkeypatch
+):
+    """The submission is graded again in fresh rooms, and not after another wait for what cannot come."""
+    waits = []
+    wait = Opening.wait
+
+    def count(opening):
+        waits.append(opening.number)
+        return wait(opening)
+
+    monkeypatch.setattr(Opening, "wait", count)
+    before = processes_below(examiner_zygote.process.pid)
+    sitting.run_student("x = 1")
+    for pid in processes_below(examiner_zygote.process.pid).keys() - before.keys():
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(SandboxError, match="ended while it was opened"):
+        sitting.run_test(TestCell("assert x == 1", frozenset({"x"})))
+    sitting.close()
+    assert len(waits) == 2

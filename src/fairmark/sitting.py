@@ -153,9 +153,9 @@ class Sitting:
     def close(self) -> None:
         """End both rooms."""
         if self._coming is not None:
+            coming, self._coming = self._coming, None
             with suppress(SandboxError):  # nobody needs it any more
-                self._examiner = self._coming.wait()
-            self._coming = None
+                self._examiner = coming.wait()
         for room in (self._student, self._examiner):
             if room is not None:
                 room.close()
@@ -291,7 +291,8 @@ class Sitting:
 
     def _examiner_room(self) -> Room:
         if self._coming is not None:
-            self._examiner, self._coming = self._coming.wait(), None
+            coming, self._coming = self._coming, None  # waited for once, also where it does not come
+            self._examiner = coming.wait()
         if self._examiner is None:
             self._examiner = self._zygotes[1].open_room(self._files[1], self._seeds[1])
             for cell in self._trusted_done:
