@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from rooms.test_room import run, text
 from fairmark.batch import grade_assignment
 from fairmark.errors import RoomLost, SandboxError
 from fairmark.packages import find_package
-from fairmark.rooms import levels
+from fairmark.rooms import bubblewrap, launch, levels
 from fairmark.rooms.levels import open_zygote, try_to_break_out
-from fairmark.rooms.policy import ALONE, FULL, LEVELS, NONE, SHARED, Policy
+from fairmark.rooms.policy import ALONE, FULL, LEVELS, NONE, SHARED, Mount, Policy
 from fairmark.rooms.room import Zygote
 
 ROOT = Path(__file__).parent.parent.parent
@@ -127,10 +128,11 @@ def test_whatever_a_room_does_the_next_is_as_new_and_nothing_is_left(zygote):
     """Bombs of every kind end with their room: no process, file or socket, and the zygote goes on."""
     mark = f"4242.{os.getpid()}"
     look = (
-        "import os, tempfile\nleft = []\n"
+        "import os, sys, tempfile\nleft = []\n"
         "for place in ('.', tempfile.gettempdir(), '/dev/shm'):\n"
         "    try: left += [each for each in os.scandir(place) if each.stat().st_uid == os.getuid()]\n"
         "    except PermissionError: pass\n"
+        "left = [each for each in left if not sys.prefix.startswith(f'{each.path}/')]\n"  # the environment
         "print([each.name for each in left if each.name not in ('ipython', 'matplotlib')])"
     )
     for cell in DESTRUCTIVE:
@@ -140,6 +142,27 @@ def test_whatever_a_room_does_the_next_is_as_new_and_nothing_is_left(zygote):
         good, outputs = attempt(zygote, look)
         assert (good, text(outputs)) == (True, "[]\n"), cell
     assert not levels._is_running(mark)
+
+
+def test_an_environment_among_temporary_files_cannot_be_moved_away(monkeypatch):
+    """Where rooms share folders, and Python's packages lie in ``/tmp``, rooms keep their own files beside."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as environment:
+        Path(environment).chmod(0o755)
+        packages = Path(environment, "packages")
+        packages.mkdir()
+        mounts = [*bubblewrap.interpreter_mounts(), Mount(str(packages), str(packages))]
+        for module in (bubblewrap, launch):
+            monkeypatch.setattr(module, "interpreter_mounts", lambda: list(mounts))
+        with Zygote(Policy("student", LIMITS), SHARED) as zygote:
+            assert try_to_break_out(zygote) == []
+            for cell in (
+                f"import os; os.rename({environment!r}, '/tmp/away')",
+                f"open('{environment}/x', 'w')",
+            ):
+                assert not attempt(zygote, cell)[0], cell
+            assert attempt(zygote, "import tempfile; tempfile.mkstemp('left')")[0]
+            look = "import os, tempfile; assert not [n for n in os.listdir(tempfile.gettempdir()) if 'left' in n]"
+            assert attempt(zygote, look)[0]
 
 
 def test_forbidden_packages_are_absent_at_every_level(zygote):

@@ -165,12 +165,21 @@ def zygote_command(policy: Policy, descriptor: int, *, shared: bool = False) -> 
         *(*(("--size", str(policy.limits.disk)) if shared else ()), "--tmpfs", "/tmp"),  # noqa: S108
         *_view(mounts),
         *("--dev", "/dev", "--proc", "/proc", "--dir", HOME, "--chdir", "/"),
-        *(_disks(policy) if shared else ()),
+        *(("--dir", find_temporary(mounts), *_disks(policy)) if shared else ()),
         # Rooms share these: nobody may leave anything there.
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         *("--", sys.executable, "-sP", "-m", "fairmark.rooms.zygote", str(descriptor)),
     ]
     return command
+
+
+def find_temporary(mounts: list[Mount]) -> str:
+    """Return where rooms that share their folders keep temporary files.
+
+    That is not ``/tmp`` itself where the interpreter lies in there: a room could move it away for the next.
+    """
+    inside = any(Path(mount.inside).is_relative_to("/tmp") for mount in mounts)  # noqa: S108
+    return "/tmp/room" if inside else "/tmp"  # noqa: S108
 
 
 def _disks(policy: Policy) -> list[str]:

@@ -15,6 +15,7 @@ from fairmark.rooms import linux
 from fairmark.rooms.bubblewrap import (
     ENVIRONMENT,
     ROOM_UID,
+    find_temporary,
     interpreter_mounts,
     refuse_to_show,
     zygote_command,
@@ -73,12 +74,15 @@ def launch(policy: Policy, level: str, descriptor: int) -> Launch:
         return _launch_alone(policy, level, descriptor)
     if level not in (FULL, SHARED):
         raise SandboxError(f"there is no level {level!r} of the sandbox")
+    mounts = interpreter_mounts()
+    environment = _environment()
     if level == SHARED:
         _need_landlock()
+        environment |= _keep_temporary_files_in(find_temporary(mounts))
     return Launch(
         command=tuple(zygote_command(policy, descriptor, shared=level == SHARED)),
-        environment=_environment(),
-        seen=tuple(mount.inside for mount in (*interpreter_mounts(), *policy.mounts)),
+        environment=environment,
+        seen=tuple(mount.inside for mount in (*mounts, *policy.mounts)),
         path=policy.path,
     )
 
@@ -86,6 +90,10 @@ def launch(policy: Policy, level: str, descriptor: int) -> Launch:
 def _environment() -> dict[str, str]:
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     return {**ENVIRONMENT, "PATH": path}
+
+
+def _keep_temporary_files_in(folder: str) -> dict[str, str]:
+    return {"TMPDIR": folder, "IPYTHONDIR": f"{folder}/ipython", "MPLCONFIGDIR": f"{folder}/matplotlib"}
 
 
 def _need_landlock() -> None:
@@ -112,13 +120,8 @@ def _launch_alone(policy: Policy, level: str, descriptor: int) -> Launch:
         for place, _, names in os.walk(folder):
             for each in (place, *(os.path.join(place, name) for name in names)):  # noqa: PTH118
                 os.chown(each, user, user, follow_symlinks=False)
-    temporary = folder / "tmp"
-    environment = _environment() | {
-        "HOME": str(folder / "home"),
-        "TMPDIR": str(temporary),
-        "IPYTHONDIR": str(temporary / "ipython"),
-        "MPLCONFIGDIR": str(temporary / "matplotlib"),
-    }
+    environment = _environment() | {"HOME": str(folder / "home")}
+    environment |= _keep_temporary_files_in(str(folder / "tmp"))
     seen = (mount.inside for mount in mounts)
     return Launch(
         command=(sys.executable, "-sP", "-m", "fairmark.rooms.zygote", str(descriptor)),

@@ -33,7 +33,7 @@ REMEDIES = {
 
 # Each line tries to do something that a room must not allow, and says so where it works.
 _BREAK_OUT = """
-import ctypes, os, pathlib, resource, socket, subprocess
+import ctypes, os, pathlib, resource, socket, subprocess, tempfile
 escaped = []
 libc = ctypes.CDLL(None, use_errno=True)
 def attempt(words, act):
@@ -83,12 +83,12 @@ attempt("becomes root", lambda: os.setuid(0) is None)
 attempt("traces another process", lambda: libc.ptrace(16, os.getppid(), 0, 0) == 0)
 attempt("makes memory that no process maps", lambda: libc.shmget(0, 4096, 0o1600) >= 0)
 pathlib.Path("left").write_text("x")
-pathlib.Path({temporary!r}, "left").write_text("x")
+pathlib.Path(tempfile.gettempdir(), "left").write_text("x")
 subprocess.Popen(["sleep", {daemon!r}])
 """
 _LOOK = """
-import os
-left = os.path.exists("left") or os.path.exists({temporary!r})
+import os, tempfile
+left = os.path.exists("left") or os.path.exists(os.path.join(tempfile.gettempdir(), "left"))
 escaped = ["leaves files for the next room"] if left else []
 """
 
@@ -235,7 +235,6 @@ def try_to_break_out(zygote: Zygote) -> list[str]:
         Path(named).chmod(0o777)
         victim = opened.enter_context(subprocess.Popen(["sleep", mark], cwd="/"))  # noqa: S603, S607
         opened.callback(victim.kill)
-        temporary = f"{zygote.folder}/tmp" if zygote.folder else "/tmp"  # noqa: S108
         code = _BREAK_OUT.format(
             canary=str(canary),
             home=str(Path.home()),
@@ -248,10 +247,9 @@ def try_to_break_out(zygote: Zygote) -> list[str]:
             zygotes=[zygote.process.pid] if zygote.process and zygote.level == ALONE else [],
             grouped=zygote.level != FULL,
             prefix=sys.prefix,
-            temporary=temporary,
             daemon=daemon,
         )
-        escaped = _run(zygote, code) + _run(zygote, _LOOK.format(temporary=f"{temporary}/left"))
+        escaped = _run(zygote, code) + _run(zygote, _LOOK)
         if not canary.exists() or canary.read_text() != "a canary":
             escaped.append("has changed a file of yours")
         if victim.poll() is not None:
