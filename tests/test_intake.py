@@ -16,6 +16,7 @@ from fairmark.errors import Ungradable
 from fairmark.intake import (
     collect_files,
     find_submissions,
+    is_active,
     is_entered,
     parse_time,
     read_notebook,
@@ -205,6 +206,15 @@ def test_files_in_the_way_of_grading_are_left_out(tmp_path):
     collected = collect(course)
     assert collected.files == ()
     assert len(collected.notes) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["a.html", "b/c.SVG", "data:,x.html", "data:text/plain,a.xhtml", "a.html.gz"]
+)
+def test_what_a_browser_might_run_is_told_by_its_whole_name(name):
+    """Also where the name reads as an address that says of what type it is."""
+    assert is_active(name)
+    assert not is_active(name + ".csv")
 
 
 def test_size_and_number_of_files_are_limited(course, monkeypatch):

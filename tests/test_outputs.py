@@ -93,10 +93,39 @@ def test_a_table_keeps_its_shape():
     assert clean_html(table) == table
 
 
-@pytest.mark.parametrize("markup", ["<div>" * 200_000, "<ul><li>" * 100_000, "<b>x</b>" * 200_000])
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<div>" * 200_000,
+        "<ul><li>" * 100_000,
+        "<b>x</b>" * 200_000,
+        "<div></x>" * 50_000,  # what is not open cannot be closed
+        '<div a="></div>" b>' * 20_000,
+        "<div><!-- </div> -->" * 20_000,
+        "".join(f"<p><b class=k{number}></p>" for number in range(9_000)),  # gigabytes, once cleaned
+    ],
+)
 def test_html_that_takes_long_to_clean_is_shown_as_text(markup):
     """Deep nesting would hold up the grader itself, where no limit of a room applies."""
     assert clean_html(markup).startswith("<pre>&lt;")
+
+
+def test_a_large_table_is_shown_as_a_table():
+    """What is nested as it should be takes no longer than it is long."""
+    rows = "<tr class=\"k\"><th>1</th><td title='a' colspan=2>x<br></td></tr>\n" * 5_000
+    assert clean_html(f"<style scoped>\n a > b {{}}\n</style><table>{rows}</table>").count("<td") == 5_000
+
+
+def test_nothing_takes_the_place_of_a_button_or_a_field_of_the_page():
+    """On formgrader's page classes and ids say which button gives full credit, and what a mark belongs to."""
+    clean = clean_html(
+        '<h2 id="mean">x</h2><a href="#mean">y</a><p class="full-credit nb">z</p><i class="score">u</i>'
+    )
+    assert 'id="mean"' not in clean
+    assert 'id="text:mean"' in clean
+    assert 'href="#text:mean"' in clean
+    assert clean == clean_html(clean)
+    assert '<p class="nb">z</p><i>u</i>' in clean
 
 
 def test_ticks_and_pictures_of_lecture_text_stay():

@@ -153,7 +153,8 @@ _PASSIVE_TYPES = frozenset((
 
 def is_active(name: str) -> bool:
     """Tell whether a browser might run something in a file of this name."""
-    kind, _ = mimetypes.guess_type(name.lower(), strict=False)
+    # The slash: what begins with "data:" would be taken for an address, and its type for what that says.
+    kind, _ = mimetypes.guess_type(f"/{name.lower()}", strict=False)
     return kind is not None and kind not in _PASSIVE_TYPES and not name.lower().endswith(".ipynb")
 
 

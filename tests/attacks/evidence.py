@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import mimetypes
 import sqlite3
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+from nbconvert.exporters import HTMLExporter
+
+from fairmark.course import open_course
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from tests.attacks.cases import Attack
@@ -57,6 +62,13 @@ _LOADS = (
     "xlink:href",
     "ping",
 )
+
+_SERVED = ("html", "xhtml", "svg", "xml", "javascript")
+# What formgrader's own scripts look for on the page of a graded notebook.
+_CONTROLS = {
+    "nbgrader_cell", "score", "extra-credit", "full-credit", "no-credit", "mark-graded", "comment", "tabbable",
+    "modal-backdrop",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +245,39 @@ def find_active(root: Path, student: str, honest: set[str]) -> list[str]:
     """Return what runs on a student's pages and not on an honest student's."""
     pages = sorted((root / "feedback" / student / "ps1").rglob("*.html"))
     return [f"{page.name}: {what}" for page in pages for what in what_runs(page) if what not in honest]
+
+
+def find_served(root: Path, student: str) -> list[str]:
+    """Return the files beside graded notebooks that formgrader would send as something that runs."""
+    kinds = {
+        path.name: mimetypes.guess_type(path)[0] or ""
+        for path in _files(root / "autograded" / student / "ps1")
+    }
+    return [f"{name} as {kind}" for name, kind in kinds.items() if kind.endswith(_SERVED)]
+
+
+class _Controls(HTMLParser):
+    """Collects what on a page acts as one of formgrader's controls, or takes the place of one."""
+
+    def __init__(self, ids: set[str]) -> None:
+        super().__init__()
+        self.ids = ids
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        words = {name: (value or "").split() for name, value in attrs}
+        self.found += [f"<{tag} class={word}>" for word in words.get("class", ()) if word in _CONTROLS]
+        self.found += [f"<{tag} id={word}>" for word in words.get("id", ()) if word in self.ids]
+
+
+def find_controls(root: Path, student: str, cells: Iterable[str]) -> list[str]:
+    """Return what of a student's work would be one of formgrader's buttons and fields on an instructor's page."""
+    ids = {name + end for name in cells for end in ("", "-comment", "_extra_credit")}
+    exporter = HTMLExporter(config=open_course(root).config, template_name="classic")
+    reader = _Controls(ids)
+    for path in (root / "autograded" / student / "ps1").glob("*.ipynb"):
+        reader.feed(exporter.from_filename(str(path))[0])
+    return reader.found
 
 
 def judge(attack: Attack, root: Path, marks: Marks | None, *, ours: bool) -> list[str]:

@@ -173,7 +173,11 @@ class Stage:
                     if word in evidence.read_pages(root, attack.student)
                 ),
                 *(f"runs: {what}" for what in evidence.find_active(root, attack.student, usual)),
+                *(f"is served: {what}" for what in evidence.find_served(root, attack.student) if ours),
             ]
+            if ours and attack.family == "pages" and mark:
+                controls = evidence.find_controls(root, attack.student, mark.given)
+                reasons += [f"acts on the instructor's page: {what}" for what in controls]
             if ours and not list((root / "feedback" / attack.student / "ps1").glob("*.html")):
                 reasons.append("there is no feedback page")
             verdicts.append(Verdict(attack, tuple(reasons), sum(mark.given.values()) if mark else 0.0))
