@@ -440,6 +440,7 @@ def test_an_endless_generator_is_the_students_endless_loop(sitting):
             "class C:\n    _repr_mimebundle_ = lambda s, **k: {'text/plain': C()}\ndef f(x): return C()",
             "f(3) + 1",
         ),
+        ("open('n.txt', 'w').write(str(10**12))", "sum(range(int(open('n.txt').read())))"),
         ("def f(x): raise StopIteration", "assert all(map(lambda x: f(x) == x * x, range(5)))"),
     ],
 )

@@ -30,7 +30,7 @@ from fairmark.results import (
     SubmissionStamp,
     read_checks,
 )
-from fairmark.rooms.limits import tell_limit
+from fairmark.rooms.limits import find_errors, tell_limit
 from fairmark.seating import Role
 from fairmark.sitting import CellRun, Sitting, TestCell
 
@@ -350,13 +350,10 @@ def _message(run: CellRun, fault: str, failed: list[CheckResult], number: int, c
 
 
 def _first_error(run: CellRun) -> str:
-    for output in run.outputs:
-        if isinstance(output, dict) and output.get("output_type") == "error":
-            name, words = str(output.get("ename")), str(output.get("evalue"))
-            if name == "NotImplementedError":
-                return "Not answered yet."
-            return f"{name}: {words}"[:500] if words else name
-    return ""
+    name, words = next(find_errors(run.outputs), ("", ""))
+    if name == "NotImplementedError":
+        return "Not answered yet."
+    return f"{name}: {words}"[:500] if words else name
 
 
 def _title(cell: AssembledCell) -> str:

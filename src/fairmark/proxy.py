@@ -139,7 +139,7 @@ class Link:
             raise
         if printed:
             sys.stdout.write(printed)
-        if changed and len(value) == 3:
+        if changed and question == "call":
             _carry_over(changed, *value[1:])
         return result
 
@@ -199,7 +199,10 @@ def _to_exception(description: Any, *, of_next: bool) -> Exception:
 def _carry_over(changed: dict[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Give the arguments of a call the state that the student's function left them in."""
     for place, new in changed.items():
-        old = kwargs.get(place) if isinstance(place, str) else args[place] if 0 <= place < len(args) else None
+        if isinstance(place, str):
+            old = kwargs.get(place)
+        else:
+            old = args[place] if type(place) is int and 0 <= place < len(args) else None
         if isinstance(old, np.ndarray) and isinstance(new, np.ndarray):
             if old.shape == new.shape and old.flags.writeable:
                 np.copyto(old, new, casting="unsafe")

@@ -14,7 +14,15 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fairmark.errors import GraderError, RoomLost, SandboxError
-from fairmark.rooms.limits import MAX_ANSWER, find_limit, last_error, limit_of, tell_limit, tell_stop
+from fairmark.rooms.limits import (
+    MAX_ANSWER,
+    as_text,
+    find_limit,
+    last_error,
+    limit_of,
+    tell_limit,
+    tell_stop,
+)
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
 
 if TYPE_CHECKING:
@@ -141,6 +149,8 @@ class Sitting:
         self._coming: Opening | None = None  # the examiner's first room, while the first cells run
         self._done: list[str] = []
         self._trusted_done: list[TestCell] = []
+        # Whether files of the student's lie in the examiner's room: what a test reads there may never end.
+        self._holds_files = bool(work.keys() - trusted.keys())
         self._shaken = ""  # why the examiner's room may lack what earlier cells of the instructor's made
         self._ends = time.monotonic() + self.limits.submission_seconds
         self.losses: list[str] = []
@@ -301,6 +311,7 @@ class Sitting:
 
     def _examine(self, examiner: Room, student: Room | None, cell: TestCell, *, carries: bool) -> CellRun:
         files = self._fetch_files(student, self._deadline())
+        self._holds_files |= bool(files)
         deadline = self._deadline()  # what the student's room takes for its files is not the test's time
         try:
             question = {
@@ -313,7 +324,7 @@ class Sitting:
                 "carries": carries,
             }
             examiner.send(pack_frame(["run"], question), deadline)
-            return _Conversation(self, examiner, self._student, deadline).hold()
+            return _Conversation(self, examiner, self._student, deadline, given=self._holds_files).hold()
         except (TimeoutError, RoomLost) as error:
             examiner.close()
             self._examiner = None
@@ -398,7 +409,9 @@ def _soon(deadline: float) -> float:
 class _Conversation:
     """What passes between the two rooms while one test cell runs."""
 
-    def __init__(self, sitting: Sitting, examiner: Room, student: Room | None, deadline: float) -> None:
+    def __init__(
+        self, sitting: Sitting, examiner: Room, student: Room | None, deadline: float, *, given: bool
+    ) -> None:
         self.sitting = sitting
         self.examiner = examiner
         self.student = student
@@ -406,7 +419,7 @@ class _Conversation:
         self.lost = "" if student is not None else "crash"
         self.words = "" if student is not None else "an earlier cell ends every room it runs in"
         self.limit: Limit = ""
-        self.asked = False  # the student's room was asked something in this cell
+        self.asked = given  # the test has something of the student's: files, or answers to what it asked
 
     def hold(self) -> CellRun:
         """Carry frames until the test has come to its end."""
@@ -448,8 +461,8 @@ class _Conversation:
     def _interrupt(self) -> bool:
         """Stop a test that goes on and on over what the student's code gave: an endless generator, say.
 
-        The reference solution passes in time, as the release has proved. A test that asked nothing of the
-        student's code is ours to mend. Tells whether it may still come to its end.
+        The reference solution passes in time, as the release has proved. A test that got nothing of the
+        student's, neither answers nor files, is ours to mend. Tells whether it may still come to its end.
         """
         if not self.asked:
             raise TimeoutError
@@ -488,7 +501,7 @@ class _Conversation:
         else:
             if len(body) > MAX_ANSWER:
                 self._stop(self.student.loss("output"))
-            elif message[0] in ("answer", "callback"):
+            elif message[0] in ("answer", "callback") and len(message) == 2:
                 if message[:2] == ["answer", False] and not self.limit:
                     self._explain(tree, body)
                 return head, body
@@ -501,9 +514,10 @@ class _Conversation:
         assert self.student is not None  # noqa: S101 - for the type checker
         try:
             told = unpack_value(tree, body)
-            name, words = str(told["builtin"] or told["class"]), str(told["message"])
+            kind, builtin, words = (as_text(told[key]) for key in ("class", "builtin", "message"))
         except (WireError, LookupError, TypeError):
             return
+        name = builtin or kind
         self.limit = find_limit(name, words, self.student.look, self.sitting.limits)
 
     def _stop(self, lost: RoomLost) -> None:

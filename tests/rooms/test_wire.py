@@ -235,6 +235,8 @@ def test_a_list_that_contains_itself_is_refused():
         (["a", ">U1", [2], 0, 8], b"\xff" * 8),
         (["s", *(number * (2**61 - 1) for number in range(2000))], b""),  # hours to build a table of
         (["d", *(number * (2**61 - 1) for number in range(4000))], b""),
+        (["s", *(group + n * (2**61 - 1) for group in range(1, 9) for n in range(900))], b""),
+        (["l", *(["N", f"a{n}", ["b"], 0] for n in range(200))], b""),  # a class for each
         (["r", 1, "x", True], b""),
         (["f", "os", "system"], b""),
         (["k", 0], b""),

@@ -10,7 +10,7 @@ from fairmark.results import Limit
 from fairmark.rooms.policy import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from fairmark.rooms.policy import Limits
 
@@ -135,8 +135,16 @@ def find_limit(name: str, words: str, look: Callable[[], Evidence], limits: Limi
 
 def last_error(outputs: Iterable[Any]) -> tuple[str, str]:
     """Return class and message of the last exception among a cell's outputs, as the room tells them."""
-    found = "", ""
+    return next(iter([*find_errors(outputs)][::-1]), ("", ""))
+
+
+def find_errors(outputs: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Yield class and message of each exception among a cell's outputs; what is no text counts as empty."""
     for output in outputs:
-        if isinstance(output, dict) and output.get("output_type") == "error":
-            found = str(output.get("ename"))[:200], str(output.get("evalue"))[:5000]
-    return found
+        if isinstance(output, dict) and as_text(output.get("output_type")) == "error":
+            yield as_text(output.get("ename"))[:200], as_text(output.get("evalue"))[:5000]
+
+
+def as_text(value: object) -> str:
+    """Return what a room sent where a text belongs; nothing where it is none, such as an endless number."""
+    return value if isinstance(value, str) else ""

@@ -56,7 +56,8 @@ MAX_HEAD = 16 * 2**20
 MAX_BODY = 256 * 2**20
 MAX_DEPTH = 60
 MAX_NODES = 2_000_000
-MAX_ALIKE = 1_000  # keys of one hash: a table of a million of them takes hours to build
+MAX_COMPARED = 1_000_000  # pairs of keys of one hash: a table of a million such keys takes hours to build
+MAX_KINDS = 100  # of named tuples: for each a class is made, which takes as long as a hundred values
 _PREFIX = struct.Struct("!4sIQ")
 _MAGIC = b"fmk1"
 _ARRAY_KINDS = "biufcUS"
@@ -264,6 +265,8 @@ class _Unpacker:
         self.resolve = resolve
         self.nodes = 0
         self.taken = 0
+        self.compared = 0
+        self.kinds: set[tuple[str, ...]] = set()
 
     def _buffer(self, offset: object, length: object) -> memoryview:
         _require(_is_count(offset) and _is_count(length), "a buffer's place is no number")
@@ -321,7 +324,8 @@ class _Unpacker:
             alike = Counter(map(hash, items))
         except TypeError:
             raise WireError("a key or a set's element cannot be hashed") from None
-        _require(max(alike.values(), default=0) <= MAX_ALIKE, "too many keys of the same hash")
+        self.compared += sum(number * (number - 1) // 2 for number in alike.values() if number > 1)
+        _require(self.compared <= MAX_COMPARED, "too many keys of the same hash")
         return items
 
     def unpack(self, node: Any, depth: int = 0) -> Any:  # noqa: C901, PLR0911 - one branch a tag
@@ -369,6 +373,8 @@ class _Unpacker:
         if tag == "N":
             _require(len(parts) >= 2 and isinstance(parts[1], list), "not a named tuple")
             _require(_are_fields(parts[0], parts[1]) and len(parts) == 2 + len(parts[1]), "not a named tuple")
+            self.kinds.add((parts[0], *parts[1]))
+            _require(len(self.kinds) <= MAX_KINDS, f"more than {MAX_KINDS} kinds of named tuples")
             return _named_tuple(parts[0], tuple(parts[1]))(
                 *(self.unpack(item, depth + 1) for item in parts[2:])
             )
