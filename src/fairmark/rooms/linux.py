@@ -158,6 +158,8 @@ def drop_privileges(*, bounding: bool = True) -> None:
 def forbid_calls() -> None:
     """Refuse the calls of `_FORBIDDEN`, and every call of another architecture, with EPERM, for good.
 
+    So are sockets refused of all families but `_FAMILIES`.
+
     Elsewhere than on x86_64 and aarch64 the filter is left out; what it forbids is then only limited by
     namespaces and capabilities.
     """
@@ -177,6 +179,7 @@ def forbid_calls() -> None:
         (_RETURN, 0, 0, _REFUSE),
     ]
     _add_filter(steps)
+    refuse_calls(_OTHER_FAMILIES)
 
 
 def _add_filter(steps: list[tuple[int, int, int, int]]) -> None:
@@ -208,6 +211,15 @@ class Rule:
     inverted: bool = False
     bits: bool = False
     error: int = 1
+
+
+# Not every family of sockets knows namespaces: AF_VSOCK leads from a virtual machine to its host and to other
+# rooms, AF_ALG into the kernel's ciphers.
+_FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK
+_EAFNOSUPPORT = 97
+_OTHER_FAMILIES = [
+    Rule(call, 0, _FAMILIES, inverted=True, error=_EAFNOSUPPORT) for call in ((41, 198), (53, 199))
+]
 
 
 def knows_machine() -> bool:

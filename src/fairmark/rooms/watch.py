@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _SOCKET_BUFFER = 2 * 212_992  # what Linux lets a process ask for by default
+_HIDDEN_SOCKETS = 256  # of a process that does not show its open files: as many as it may have
 _TICKS = os.sysconf("SC_CLK_TCK")
 _DEEP = 1000  # characters of a path: looking at something deeper takes a time that grows with its square
 _FULL = 0.02  # a disk is full when less than this part of it is free
@@ -95,10 +96,14 @@ def _resident_size(pid: int, fields: list[str]) -> int:
 def _buffer_size(pid: int) -> int:
     """Return the bytes that the sockets of `pid` may hold in the kernel."""
     sockets = 0
-    with contextlib.suppress(OSError):
+    try:
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
                 sockets += str(entry.readlink()).startswith("socket:")
+    except PermissionError:  # it has hidden itself
+        sockets = _HIDDEN_SOCKETS
+    except OSError:
+        pass
     return sockets * _SOCKET_BUFFER
 
 
