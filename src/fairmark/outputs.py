@@ -44,7 +44,7 @@ _EMBEDDED = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*
 _BESIDE = re.compile(r"[\w./ %-]+", re.ASCII)
 # What MathJax makes links, styles and scripts of; a letter of no width behind the stroke makes it plain text.
 _FORMULA_COMMANDS = re.compile(
-    r"\\(?=(href|cssId|class|style|require|unicode|data|toggle|action)(?![a-zA-Z]))"
+    r"\\(?=(href|cssId|class|style|require|unicode|data|toggle|action|mmlToken)(?![a-zA-Z]))"
 )
 # What data frames, highlighted code and colours of a terminal bear. On an instructor's page a class, or an
 # id, also says which button gives full credit, and to which field a mark belongs.
@@ -79,7 +79,7 @@ def clean_html(markup: str) -> str:
         filter_style_properties=_STYLES,
         link_rel="noopener noreferrer",
     )
-    return _FORMULA_COMMANDS.sub("\\\\\u200b", clean)
+    return _defuse_formulas(clean)
 
 
 def _filter_attribute(_tag: str, name: str, value: str) -> str | None:
@@ -96,6 +96,10 @@ def _filter_attribute(_tag: str, name: str, value: str) -> str | None:
         beside = _BESIDE.fullmatch(value) and not value.startswith("/")
         return value if beside or _EMBEDDED.fullmatch(value) else None
     return value
+
+
+def _defuse_formulas(text: str) -> str:
+    return _FORMULA_COMMANDS.sub("\\\\\u200b", text)
 
 
 def _anchor(place: str) -> str:
@@ -142,6 +146,8 @@ def _clean_data(data: object) -> dict[str, str]:
     if not isinstance(data, dict):
         return {}
     clean = {kind: _text(data[kind]) for kind in _TEXTS if isinstance(data.get(kind), str)}
+    if "text/latex" in clean:
+        clean["text/latex"] = _defuse_formulas(clean["text/latex"])
     if isinstance(data.get("text/html"), str):
         clean["text/html"] = clean_html(_text(data["text/html"]))
     for kind in _PICTURES:

@@ -49,7 +49,7 @@ _QUOTES = ("pre", "code")
 # What the page's own drawings are made of.
 _DRAWN = frozenset(("rect", "text", "circle", "image"))
 _PLAIN_DRAWING = {"viewbox", "role", "aria-label"}
-_COMMANDS = ("\\href", "\\cssId", "\\style", "\\class", "\\require", "\\unicode", "\\data")
+_COMMANDS = ("\\href", "\\cssId", "\\style", "\\class", "\\require", "\\unicode", "\\data", "\\mmlToken")
 _LOADS = (
     "src",
     "srcset",
@@ -271,13 +271,15 @@ class _Controls(HTMLParser):
 
 
 def find_controls(root: Path, student: str, cells: Iterable[str]) -> list[str]:
-    """Return what of a student's work would be one of formgrader's buttons and fields on an instructor's page."""
+    """Return what of a student's work acts on an instructor's page: as a button or a field, or in a formula."""
     ids = {name + end for name in cells for end in ("", "-comment", "_extra_credit")}
     exporter = HTMLExporter(config=open_course(root).config, template_name="classic")
-    reader = _Controls(ids)
+    controls, page = _Controls(ids), _Page()
     for path in (root / "autograded" / student / "ps1").glob("*.ipynb"):
-        reader.feed(exporter.from_filename(str(path))[0])
-    return reader.found
+        html, _ = exporter.from_filename(str(path))
+        controls.feed(html)
+        page.feed(html)
+    return [*controls.found, *page.formulas]
 
 
 def judge(attack: Attack, root: Path, marks: Marks | None, *, ours: bool) -> list[str]:
