@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairmark.autograded import draft_submission, read_result
-from fairmark.errors import FairmarkError, SandboxError
+from fairmark.errors import FairmarkError, GraderError, SandboxError
 from fairmark.fingerprint import take_fingerprint
 from fairmark.intake import read_parcel
 from fairmark.interrupts import heard_later
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str, "SubmissionResult | Failure"], None]
 
-_LOOK_SECONDS = 1.0
+_GONE = "what was handed in has been removed while it was graded; its marks stay as they were"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +221,8 @@ class Session:
         for submission, parcel, written in outcomes:
             if isinstance(written, Exception):
                 yield submission.student, written
+            elif not os.path.lexists(submission.folder):  # it was looked for in vain, or was cut off
+                yield submission.student, GraderError(_GONE)
             else:
                 yield submission.student, written.stamped(take_fingerprint(found.ground, parcel))
 

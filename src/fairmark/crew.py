@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairmark.errors import GraderError, UsageError
-from fairmark.hall import Hall
+from fairmark.hall import Hall, read_limits
 from fairmark.interrupts import kept_from_children
 from fairmark.worker import (
     close_rooms,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     _Employ = Callable[[], tuple[Executor, _Submit]]
 
 _ATTEMPTS = 3
+_GRACE_SECONDS = 120.0  # for rooms that have to be started again, and for slow machines
 
 
 @dataclass(slots=True)
@@ -68,11 +69,20 @@ class Crew:
         How many there are.
     leave : callable, optional
         What is to be done when all is graded.
+    longest : float, optional
+        Seconds that no submission can take: where all workers together finish none for so long, they hang.
     """
 
-    def __init__(self, employ: _Employ, workers: int, leave: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        employ: _Employ,
+        workers: int,
+        leave: Callable[[], None] | None = None,
+        longest: float | None = None,
+    ) -> None:
         self._employ = employ
         self._leave = leave
+        self._longest = longest
         self._executor: Executor | None = None
         self._submit: _Submit | None = None
         self.workers = workers
@@ -96,8 +106,8 @@ class Crew:
     ) -> Iterator[tuple[Submission, Parcel, Written | Exception]]:
         """Grade submissions; yield each with what came of it, in the order in which they are finished.
 
-        A submission whose worker was killed is graded again by another; the exception that is yielded after
-        `_ATTEMPTS` is our failure.
+        A submission whose worker was killed, or hangs, is graded again by another; the exception that is
+        yielded after `_ATTEMPTS` is our failure.
 
         Parameters
         ----------
@@ -123,7 +133,9 @@ class Crew:
             if meanwhile is not None:
                 meanwhile()
                 meanwhile = None
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, self._longest, return_when=FIRST_COMPLETED)
+            if not done:
+                self._lose()  # which ends what these futures stand for, too
             for future in done:
                 job = running.pop(future)
                 written = self._result(future, job)
@@ -214,7 +226,12 @@ def in_processes(course: Course, assignment: Assignment, pair: Pair, workers: in
         pool = _Processes(workers, pair)
         return pool, lambda parcel: pool.submit(grade_bytes, brief, parcel)
 
-    return Crew(employ, workers, pair.close)
+    return Crew(employ, workers, pair.close, _longest(course, assignment))
+
+
+def _longest(course: Course, assignment: Assignment) -> float:
+    """Return seconds that no submission can take, since all that takes long has a limit of its own."""
+    return _ATTEMPTS * (len(assignment.notebooks) * read_limits(course).submission_seconds + _GRACE_SECONDS)
 
 
 class _Processes(ProcessPoolExecutor):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # How long a gradebook that is busy, or whose server is gone, is tried again.
 PATIENCE_SECONDS = 30.0
+_in_vain: set[str] = set()  # the gradebooks for which that was not long enough
 
 
 @contextmanager
@@ -62,12 +63,14 @@ def _without_password(url: str) -> str:
 def try_for_a_while(course: Course, act: Callable[[], None]) -> None:
     """Do what writes into the gradebook; while others keep it from that, try again from the start.
 
+    One that was waited for in vain is tried once: a class must not wait as often as it has students.
+
     Raises
     ------
     GraderError
         Where that does not help, or goes on for too long.
     """
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + (0 if course.db_url in _in_vain else PATIENCE_SECONDS)
     pauses = (0.05 * 2**number for number in count())
     while True:
         try:
@@ -75,10 +78,14 @@ def try_for_a_while(course: Course, act: Callable[[], None]) -> None:
                 act()
         except GraderError as error:
             pause = min(next(pauses), 2.0)
-            if not _may_pass(error.__cause__) or time.monotonic() + pause > end:
+            if not _may_pass(error.__cause__):
+                raise
+            if time.monotonic() + pause > end:
+                _in_vain.add(course.db_url)
                 raise
             time.sleep(pause)
         else:
+            _in_vain.discard(course.db_url)
             return
 
 

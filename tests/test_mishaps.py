@@ -1,0 +1,119 @@
+"""What goes wrong around a batch: it ends, and nobody's marks are touched by what is no fault of theirs."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from courses import hand_in, make_course
+from crashes import processes_below
+from sqlalchemy import create_engine, text
+
+from fairmark import crew
+from fairmark.batch import grade_assignment
+from fairmark.errors import GraderError
+from fairmark.gradebook import opening
+from fairmark.gradebook.reading import read_marks
+
+STUDENTS = ("ann", "bob", "cem", "dora")
+
+
+@pytest.fixture
+def course(tmp_path):
+    """A class in which everybody is right."""
+    made = make_course(tmp_path / "course")
+    for student in STUDENTS:
+        hand_in(made, student)
+    return made
+
+
+def marks(course):
+    return {
+        student: sum(cell.score or 0 for cell in each.cells)
+        for (student, _), each in read_marks(course, "ps1").items()
+    }
+
+
+def test_what_is_removed_while_it_is_graded_keeps_its_marks(course, tmp_path):
+    """It is told as something for a person to look at, not as an empty hand-in; put back, it is graded."""
+    grade_assignment(course, "ps1", ("ann", "bob"), workers=1)
+
+    def remove_bob(student, _):
+        if student == "ann":
+            shutil.move(course.root / "submitted/bob", tmp_path / "bob")
+
+    batch = grade_assignment(course, "ps1", ("ann", "bob"), workers=1, force=True, tell=remove_bob)
+    assert [failure.student for failure in batch.failures] == ["bob"]
+    assert "removed" in batch.failures[0].message
+    assert marks(course) == {"ann": 6, "bob": 6}
+    shutil.move(tmp_path / "bob", course.root / "submitted/bob")
+    assert grade_assignment(course, "ps1", ("bob",), workers=1).failures == ()
+
+
+def test_a_worker_that_hangs_is_replaced_when_nothing_comes_any_more(course, monkeypatch):
+    """Whatever it waits for: the batch ends, with the marks of everybody."""
+    monkeypatch.setattr(crew, "_longest", lambda *_: 12.0)
+    others = processes_below(os.getpid())
+    stopped = []
+
+    def stop_one(*_):
+        below = processes_below(os.getpid())
+        workers = [pid for pid, line in below.items() if "spawn_main" in line and pid not in others]
+        if workers and not stopped:
+            os.kill(workers[0], signal.SIGSTOP)
+            stopped.append(workers[0])
+
+    batch = grade_assignment(course, "ps1", workers=2, tell=stop_one)
+    assert stopped
+    assert batch.failures == ()
+    assert marks(course) == dict.fromkeys(STUDENTS, 6)
+
+
+WORKER = """
+import socket, sys
+from queue import SimpleQueue
+from fairmark.worker import start_process
+numbers = SimpleQueue()
+numbers.put(0)
+start_process(int(sys.argv[1]), socket.socketpair()[:1], numbers)
+print("works")
+"""
+
+
+@pytest.mark.parametrize(("then", "said"), [("wait", "works\n"), ("exit", "")])
+def test_a_worker_whose_grader_has_ended_before_it_could_ask_to_be_told_ends(then, said):
+    """The kernel tells a process that its parent ends, but not that it has ended already."""
+    grader = ["sh", "-c", f'"$@" $$ & {then}', "sh", sys.executable, "-c", WORKER]
+    done = subprocess.run(grader, capture_output=True, text=True, timeout=120, check=True)
+    assert (done.stdout, done.stderr) == (said, "")
+
+
+def test_a_gradebook_that_was_waited_for_in_vain_is_tried_once_until_it_works(course, tmp_path, monkeypatch):
+    """Another program that never lets go of it costs half a minute, not half a minute a student."""
+    monkeypatch.setattr(opening, "PATIENCE_SECONDS", 0.3)
+    engine = create_engine(f"sqlite:///{tmp_path / 'held.db'}", connect_args={"timeout": 0})
+    tries = []
+
+    def act():
+        tries.append(1)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE IF NOT EXISTS anything (x)"))
+
+    def count():
+        tries.clear()
+        with pytest.raises(GraderError, match="locked"):
+            opening.try_for_a_while(course, act)
+        return len(tries)
+
+    with closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert (count() > 1, count()) == (True, 1)
+        other.execute("ROLLBACK")
+        opening.try_for_a_while(course, act)
+        other.execute("BEGIN EXCLUSIVE")
+        assert count() > 1
+    engine.dispose()
