@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column, Table
 
 from fairmark.results import SubmissionResult
 
@@ -34,6 +42,8 @@ STATUS_WORDS = {
 }
 
 
+_NARROW = 70  # columns: a table leaves out what can be read elsewhere
+
 # A pipe or a log has no width of its own; 80 columns would fold every sentence.
 console = Console(width=None if sys.stdout.isatty() else 140)
 complaints = Console(stderr=True)
@@ -53,7 +63,7 @@ def show_release(course: Course, release: Release) -> None:
 
 
 class GradingProgress:
-    """Shows how far grading is: on a terminal a moving line, elsewhere one line a submission.
+    """Shows how far grading is: on a terminal that can, a moving line; elsewhere one line a submission.
 
     Such a line holds the student, the status, points, highest points and the seconds that the cells took,
     with tabs between; a submission that was not graded by our fault has the status ``failed`` and the reason.
@@ -61,7 +71,7 @@ class GradingProgress:
 
     def __init__(self, assignment: str, *, moving: bool = True) -> None:
         self.assignment = assignment
-        self.moving = moving and console.is_terminal
+        self.moving = moving and console.is_terminal and not console.is_dumb_terminal
         self.failed = 0
         self.slowest = (0.0, "")
         self._bar: Progress | None = None
@@ -79,14 +89,7 @@ class GradingProgress:
             )
             console.print(words, markup=False, highlight=False)
         if self.moving and found.todo:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[words]}"),
-                TimeRemainingColumn(compact=True),
-            )
-            self._bar = Progress(*columns, console=console, transient=True)
+            self._bar = Progress(*_columns(), console=console, transient=True, expand=True)
             self._task = self._bar.add_task(f"Grading {self.assignment}", total=len(found.todo), words="")
             self._bar.start()
 
@@ -125,6 +128,17 @@ class GradingProgress:
             self._bar = None
 
 
+def _columns() -> tuple[ProgressColumn, ...]:
+    """Return the parts of the moving line: in a narrow window first the words are cut off, then the bar."""
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20, table_column=Column()),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+    )
+
+
 @contextlib.contextmanager
 def show_progress(assignment: str) -> Iterator[GradingProgress]:
     """Show how far grading is, until it has ended or was interrupted."""
@@ -152,22 +166,25 @@ def show_batch(batch: Batch) -> None:
     if not graded:
         show_failures(batch)
         return
+    wide = console.width >= _NARROW
     table = Table(title=f"Assignment {batch.assignment}", title_justify="left")
-    table.add_column("student")
-    for title in ("quiz", "code", "points", "of"):
-        table.add_column(title, justify="right")
-    table.add_column("state")
-    table.add_column("remarks", overflow="fold")
+    table.add_column("student", overflow="fold")  # a name that is cut off would be nobody's
+    for title in ("quiz", "code", "points", "of") if wide else ("points", "of"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("state", overflow="fold")
+    if wide:
+        table.add_column("remarks", overflow="fold")
     for result in graded:
-        quiz, code = (
+        parts = [
             sum(item.score for item in result.items if (item.kind == "quiz") is is_quiz)
             for is_quiz in (True, False)
-        )
+        ]
+        numbers = [*(parts if wide else ()), result.score, result.max_score]
         table.add_row(
             escape(result.submission.student),
-            *(f"{number:.4g}" for number in (quiz, code, result.score, result.max_score)),
+            *(f"{number:.4g}" for number in numbers),
             STATUS_WORDS[result.status],
-            escape(remark(result)),
+            *([escape(remark(result))] if wide else ()),
         )
     console.print(table)
     show_failures(batch)
