@@ -153,10 +153,10 @@ def test_what_the_whole_class_has_in_common_is_not_suspicious():
 
 def test_csv_is_quoted_and_defused():
     """A spreadsheet must not run what a student wrote; numbers stay numbers."""
-    work = replace(small_class(), roster=('=cmd|"x"!A1', "+1", "gil"))
+    work = replace(small_class(), roster=('=cmd|"x"!A1', "+1", "\uff1d1", " @x", "gil"))
     tables = {table.name: table for table in list_tables(count(work))}
     rows = list(csv.reader(io.StringIO(to_csv(tables["missing"]))))
-    assert rows == [["student"], ["'+1"], ['\'=cmd|"x"!A1'], ["gil"]]
+    assert rows == [["student"], ["' @x"], ["'+1"], ['\'=cmd|"x"!A1'], ["gil"], ["'\uff1d1"]]
     assert float(list(csv.reader(io.StringIO(to_csv(tables["students"]))))[3][2]) == 4
 
 

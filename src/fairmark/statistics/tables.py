@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fairmark.statistics.figures import Figures
 
-_ACTIVE = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets also take the full-width signs for the beginning of a formula, and pass over blanks before it.
+_ACTIVE = ("=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 Value = str | float | int | None
 
@@ -185,7 +186,9 @@ def to_csv(table: Table) -> str:
 
 
 def _defuse(value: Value) -> Value:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_ACTIVE) else value
+    if not isinstance(value, str):
+        return value
+    return f"'{value}" if value[:1] in ("\t", "\r", "\n") or value.lstrip().startswith(_ACTIVE) else value
 
 
 def to_document(figures: Figures) -> dict[str, Any]:
