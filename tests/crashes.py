@@ -22,8 +22,8 @@ from typing import IO, TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parent))
 
 from courses import hand_in, make_course
+from scores import read_scores
 
-from fairmark.gradebook.reading import read_scores
 from fairmark.results import from_document
 from fairmark.survey import survey_assignment
 

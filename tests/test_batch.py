@@ -13,11 +13,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from courses import cells, make_course, notebook, run_nbgrader, write
+from scores import read_scores
 
 from fairmark import worker
 from fairmark.batch import Failure, grade_assignment
 from fairmark.errors import SandboxError, UsageError
-from fairmark.gradebook.reading import read_scores
 from fairmark.results import from_document
 
 RIGHT = "def mean(numbers):\n    return sum(numbers) / len(numbers)"

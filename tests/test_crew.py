@@ -9,10 +9,10 @@ import sys
 import pytest
 from courses import hand_in, make_course
 from crashes import processes_below
+from scores import read_scores
 
 from fairmark.batch import grade_assignment
 from fairmark.errors import UsageError
-from fairmark.gradebook.reading import read_scores
 from fairmark.survey import survey_assignment
 
 SLOW = "import time\ntime.sleep(0.5)\ndef mean(numbers):\n    return sum(numbers) / len(numbers)"

@@ -18,12 +18,12 @@ import pytest
 from courses import hand_in, make_course
 from crashes import processes_below
 from nbgrader.api import Gradebook
+from scores import read_scores
 
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
 from fairmark.gradebook import opening
 from fairmark.gradebook.assignments import set_due_date
-from fairmark.gradebook.reading import read_scores
 from fairmark.gradebook.writing import Writer
 from fairmark.survey import survey_assignment
 

@@ -4,14 +4,18 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from courses import answer, cells, check, make_course, markdown, notebook, question, write, written
 from nbgrader.api import Gradebook
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
+from scores import read_scores
 from sqlalchemy import event
 
 from fairmark.assembly import assemble, find_untouched, to_notebook
@@ -19,7 +23,7 @@ from fairmark.authoring import read_assignment
 from fairmark.course import open_course
 from fairmark.errors import GraderError, UsageError
 from fairmark.gradebook.assignments import ensure_assignment, read_due_date
-from fairmark.gradebook.reading import read_scores
+from fairmark.gradebook.opening import make_gradebook
 from fairmark.gradebook.writing import Writer
 from fairmark.results import AssignmentStamp, GraderStamp, Item, SubmissionResult, SubmissionStamp
 
@@ -86,13 +90,36 @@ def mark_by_hand(course, name, score, words="Well done."):
         book.db.commit()
 
 
-def test_the_gradebook_is_made_although_alembic_is_not_on_the_path(tmp_path, monkeypatch):
-    """nbgrader calls a command that lies beside the interpreter; it is found there."""
-    monkeypatch.setenv("PATH", "/usr/bin")
-    course = make_course(tmp_path)
-    ensure_assignment(course, read_assignment(course, "ps1"))
-    assert (tmp_path / "gradebook.db").exists()
-    assert os.environ["PATH"] == "/usr/bin"
+def test_a_new_gradebook_has_the_tables_that_nbgrader_makes(tmp_path, monkeypatch):
+    """And says the same of their version, for updates to come; no command is called for it."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    Gradebook(f"sqlite:///{tmp_path}/theirs/gradebook.db", "numbers").close()
+    monkeypatch.setenv("PATH", "/nowhere")
+    make_gradebook(make_course(tmp_path / "ours")).close()
+
+    def read(name, query):
+        with closing(sqlite3.connect(tmp_path / name / "gradebook.db")) as connection:
+            return set(connection.execute(query))
+
+    for query in (
+        "SELECT type, name, sql FROM sqlite_master WHERE tbl_name NOT LIKE 'fairmark%'",
+        "SELECT version_num FROM alembic_version",
+        "SELECT id FROM course",
+    ):
+        assert read("ours", query) == read("theirs", query) != set()
+
+
+def test_a_gradebook_that_ended_while_it_was_begun_is_made_whole(tmp_path):
+    """Whatever of it was written: nothing, or the version of its tables alone."""
+    for name, words in (("nothing", ()), ("version", ("CREATE TABLE alembic_version (version_num TEXT)",))):
+        course = make_course(tmp_path / name)
+        with closing(sqlite3.connect(tmp_path / name / "gradebook.db")) as connection:
+            for each in words:
+                connection.execute(each)
+        ensure_assignment(course, read_assignment(course, "ps1"))
+        assert read_due_date(course, "ps1") is None
 
 
 def test_the_gradebook_knows_what_nbgrader_would_have_written(course):
@@ -315,7 +342,7 @@ def test_late_work_loses_what_the_course_says(tmp_path):
         book.update_or_create_assignment("ps1", duedate="2026-05-01 12:00:00 UTC")
     save(course, at="2026-05-01T14:00:01+02:00")
     (ann,) = read_scores(course, "ps1")
-    assert (ann.score, ann.late_penalty, ann.max_score, ann.needs_review) == (4.5, 4.5, 14, True)
+    assert (ann.score, ann.late_penalty) == (4.5, 4.5)
     assert ann.timestamp.isoformat() == "2026-05-01T12:00:01+00:00"
     assert read_due_date(course, "ps1").isoformat() == "2026-05-01T12:00:00+00:00"
     save(course, at="2026-05-01T12:00:00+00:00")

@@ -14,6 +14,7 @@ from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
+from scores import read_scores
 from traitlets import import_item
 
 from fairmark.assembly import assemble, to_notebook
@@ -22,7 +23,6 @@ from fairmark.course import open_course
 from fairmark.faults import faults_of_release
 from fairmark.gradebook import assignments, writing
 from fairmark.gradebook.assignments import ensure_assignment
-from fairmark.gradebook.reading import read_scores
 from fairmark.gradebook.writing import Writer
 from fairmark.preprocessors import clean_page, render_markdown
 from fairmark.results import AssignmentStamp, GraderStamp, Item, SubmissionResult, SubmissionStamp

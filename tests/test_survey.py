@@ -7,10 +7,10 @@ import sys
 import nbformat
 import pytest
 from courses import HIDDEN, RIGHT_ANSWER, cells, check, hand_in, make_course, notebook, write
+from scores import read_scores
 
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
-from fairmark.gradebook.reading import read_scores
 from fairmark.results import from_document, to_document
 from fairmark.survey import survey_assignment
 

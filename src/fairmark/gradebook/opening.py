@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nbgrader
+from alembic.script import ScriptDirectory
 from nbgrader import api
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
@@ -106,6 +109,7 @@ def make_gradebook(course: Course) -> api.Gradebook:
     SQLAlchemyError, InvalidEntry
         Where it cannot be used: `try_for_a_while` tells so.
     """
+    _begin_file(course.db_url)
     with _finding_alembic():
         try:
             book = api.Gradebook(course.db_url, course.directory.course_id)
@@ -113,6 +117,23 @@ def make_gradebook(course: Course) -> api.Gradebook:
             raise UsageError("nbgrader needs the command alembic to make a gradebook; install it.") from error
     prepare_ledger(book.engine)
     return book
+
+
+def _begin_file(url: str) -> None:
+    """Write into a file that is made now what version its tables have; nbgrader adds the tables.
+
+    It would start a command to learn the version, which takes seconds.
+    """
+    place = make_url(url)
+    if place.get_backend_name() != "sqlite" or not place.database or Path(place.database).exists():
+        return
+    version = ScriptDirectory(str(Path(nbgrader.__file__).parent / "alembic")).get_current_head()
+    engine = create_engine(place)
+    with suppress(OperationalError), engine.begin() as connection:  # another grader is doing the same
+        connection.exec_driver_sql("BEGIN")  # which sqlite3 does not send before a table is made
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        connection.exec_driver_sql("INSERT INTO alembic_version (version_num) VALUES (?)", (version,))
+    engine.dispose()
 
 
 @contextmanager

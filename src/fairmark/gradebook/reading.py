@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from nbgrader import api
@@ -15,60 +15,6 @@ from fairmark.results import CellMarks, NotebookMarks
 
 if TYPE_CHECKING:
     from fairmark.course import Course
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One student's line in the table of an assignment.
-
-    Parameters
-    ----------
-    student : str
-    score, max_score : float
-        In points, with manual marks and extra credit, before the penalty.
-    late_penalty : float
-        To be taken off.
-    needs_review : bool
-        A person has still to look at something.
-    timestamp : datetime or None
-        When it was handed in, in UTC.
-    """
-
-    student: str
-    score: float
-    max_score: float
-    late_penalty: float
-    needs_review: bool
-    timestamp: datetime | None
-
-
-def read_scores(course: Course, assignment_id: str) -> tuple[Score, ...]:
-    """Return one line per student who is in the gradebook for an assignment, sorted by student.
-
-    Raises
-    ------
-    GraderError
-        Where the gradebook cannot be read.
-    """
-    row = api.SubmittedAssignment
-    query = (
-        select(
-            row.student_id,
-            row.score,
-            row.max_score,
-            row.late_submission_penalty,
-            row.needs_manual_grade,
-            row.timestamp,
-        )
-        .join(api.Assignment, api.Assignment.id == row.assignment_id)
-        .where(api.Assignment.name == assignment_id)
-        .order_by(row.student_id)
-    )
-    with open_gradebook(course) as book:
-        return tuple(
-            Score(student, score, most, penalty, bool(review), time and time.replace(tzinfo=UTC))
-            for student, score, most, penalty, review, time in book.db.execute(query)
-        )
 
 
 def read_hand_ins(course: Course, assignment_id: str) -> tuple[Marks, ...]:
