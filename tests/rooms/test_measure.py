@@ -63,6 +63,26 @@ def test_memory_is_seen_however_a_process_hides(start, source):
     assert watch.weigh(pid) > 60 * MIB
 
 
+@pytest.mark.parametrize("source", [HOLD, HIDDEN, FIRST_THREAD_ENDS], ids=["plain", "hidden", "first_thread"])
+def test_sockets_are_seen_however_a_process_hides(start, source):
+    """What lies in them is in no process's memory."""
+    pairs = "data = __import__('socket').socketpair(), [__import__('socket').socketpair() for _ in range(99)]"
+    pid = start(source.replace("data = bytearray(64 * 2**20)", pairs))
+    assert watch.measure({pid})[pid].memory > 80 * MIB
+    assert watch.weigh(pid) > 80 * MIB
+
+
+def test_a_process_that_has_ended_holds_nothing():
+    """Nobody may look into it any more, and it is not taken for one that hides."""
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    time.sleep(0.1)
+    used = watch.measure({child})[child].memory
+    os.waitpid(child, 0)
+    assert used == 0
+
+
 def test_pages_that_are_shared_weigh_once(start):
     """The quick sum counts them for each process and is never less; the exact one divides them."""
     pid = start(SHARING)

@@ -57,7 +57,7 @@ def _sort_below(tops: set[int], stats: dict[int, list[str]]) -> dict[int, int]:
 
 def _add(use: Use, pid: int, fields: list[str]) -> None:
     """Add one process."""
-    use.memory += _resident_size(pid, fields) + _buffer_size(pid)
+    use.memory += _resident_size(pid, fields) + _buffer_size(pid, fields)
     use.cpu += sum(map(int, fields[11:15])) / _TICKS  # its own and that of children that it has waited for
     use.processes += 1
     use.tasks += int(fields[17])
@@ -66,7 +66,10 @@ def _add(use: Use, pid: int, fields: list[str]) -> None:
 def weigh(top: int) -> int:
     """Return the bytes of the processes at and below `top`, shared pages divided by the number of users."""
     stats = _read_stats()
-    return sum(_proportional_size(pid, stats[pid]) + _buffer_size(pid) for pid in _sort_below({top}, stats))
+    return sum(
+        _proportional_size(pid, stats[pid]) + _buffer_size(pid, stats[pid])
+        for pid in _sort_below({top}, stats)
+    )
 
 
 def _proportional_size(pid: int, fields: list[str]) -> int:
@@ -93,18 +96,29 @@ def _resident_size(pid: int, fields: list[str]) -> int:
     return pages * resource.getpagesize()
 
 
-def _buffer_size(pid: int) -> int:
+def _buffer_size(pid: int, fields: list[str]) -> int:
     """Return the bytes that the sockets of `pid` may hold in the kernel."""
+    places = [Path(f"/proc/{pid}")]
+    if not int(fields[20]):  # its first thread has ended, and perhaps all of it
+        places = []
+        with contextlib.suppress(OSError):
+            places += Path(f"/proc/{pid}/task").iterdir()
+    return max(map(_count_sockets, places), default=0) * _SOCKET_BUFFER
+
+
+def _count_sockets(place: Path) -> int:
+    """Count the sockets that a process or a thread has open, at most, where it does not show them."""
     sockets = 0
     try:
-        for entry in Path(f"/proc/{pid}/fd").iterdir():
+        for entry in (place / "fd").iterdir():
             with contextlib.suppress(OSError):
                 sockets += str(entry.readlink()).startswith("socket:")
-    except PermissionError:  # it has hidden itself
-        sockets = _HIDDEN_SOCKETS
+    except PermissionError:  # it has hidden itself, or is just ending and has no memory any more
+        with contextlib.suppress(OSError):
+            sockets = 0 if (place / "statm").read_text().startswith("0 ") else _HIDDEN_SOCKETS
     except OSError:
-        pass
-    return sockets * _SOCKET_BUFFER
+        return 0
+    return sockets
 
 
 def ran_out(events: int | None) -> bool:
