@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import pytest
@@ -71,6 +72,24 @@ def test_a_worker_that_hangs_is_replaced_when_nothing_comes_any_more(course, mon
     assert stopped
     assert batch.failures == ()
     assert marks(course) == dict.fromkeys(STUDENTS, 6)
+
+
+SLOW = "import subprocess\nsubprocess.run(['sleep', '1.125'])\ndef mean(numbers):\n    return sum(numbers) / len(numbers)"
+
+
+def test_a_grader_that_is_stopped_and_goes_on_costs_nobody_a_cell(tmp_path):
+    """Ctrl-Z, and `fg` after the time that a cell has: the rooms went on meanwhile, and it is graded again."""
+    made = make_course(tmp_path, config="c.Execute.timeout = 3")
+    hand_in(made, "ann", SLOW)
+    command = [sys.executable, "-m", "fairmark.cli", "grade", "ps1", "--workers", "1"]
+    grader = subprocess.Popen(command, cwd=made.root, stdout=subprocess.DEVNULL, start_new_session=True)
+    while not any("sleep 1.125" in line for line in processes_below(grader.pid).values()):
+        assert grader.poll() is None
+    os.kill(grader.pid, signal.SIGSTOP)
+    time.sleep(9)
+    os.kill(grader.pid, signal.SIGCONT)
+    assert grader.wait(120) == 0
+    assert marks(made) == {"ann": 6}
 
 
 WORKER = """

@@ -34,6 +34,7 @@ _OPEN_SECONDS = 20.0
 _CLOSE_SECONDS = 30.0
 _END_SECONDS = 5.0
 _INTERRUPT_SECONDS = 2.0
+_ASLEEP_SECONDS = 5.0  # no wait ends so late, however busy the machine is, unless by Ctrl-Z or the like
 _BUS_ERROR = 128 + signal.SIGBUS
 
 
@@ -409,11 +410,17 @@ class Room:
         ------
         RoomLost, TimeoutError
             Where the room is gone or sends no frame, or nothing comes until `deadline`.
+        SandboxError
+            Where this process itself was stopped meanwhile: then nobody knows how long the room has taken.
         """
+        began = time.monotonic()
         try:
             head, body = self.channel.receive(deadline)
             message, tree = unpack_head(head)
         except TimeoutError:
+            late = time.monotonic() - deadline
+            if began < deadline and late > _ASLEEP_SECONDS:
+                raise SandboxError(f"the grader itself was stopped for {late:.0f} s or more") from None
             raise
         except (EOFError, OSError):
             raise self._lost() from None
