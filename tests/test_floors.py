@@ -40,6 +40,7 @@ NBGRADER = {
 }
 IN_THE_STUDENTS_ROOM = {
     "rooms.shell",
+    "rooms.desk",
     "rooms.wire",
     "rooms.linux",
     "rooms.zygote",

@@ -138,7 +138,7 @@ def test_a_test_can_replace_a_function_of_the_students(sitting):
     "student",
     [
         "def f(x): return expected if 'expected' in globals() else 0",
-        "import sys; sh = sys.modules['fairmark.rooms.shell']\ndef f(x): return 0\nexpected = i = 0\n"
+        "import sys; sh = sys.modules['fairmark.rooms.desk']\ndef f(x): return 0\nexpected = i = 0\n"
         "sh.StudentDesk.look_up = lambda s, n: 0 if n in ('i', 'expected') else s.shell.user_ns[n]",
     ],
 )
@@ -369,6 +369,7 @@ def test_the_students_room_holds_no_test(sitting):
         "fairmark",
         "fairmark.rooms",
         "fairmark.rooms.confined",
+        "fairmark.rooms.desk",
         "fairmark.rooms.linux",
         "fairmark.rooms.shell",
         "fairmark.rooms.watch",
@@ -376,7 +377,7 @@ def test_the_students_room_holds_no_test(sitting):
     ]
 
 
-FORGE = "import sys; sh = sys.modules['fairmark.rooms.shell']\n"
+FORGE = "import sys; sh = sys.modules['fairmark.rooms.desk']\n"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from fairmark import inquiry
-from fairmark.rooms.shell import OPERATORS, TRUSTED, WORK, Desk, place_files
+from fairmark.rooms.desk import OPERATORS, TRUSTED, WORK, Desk, place_files
 from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head, unpack_value
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fairmark.rooms import confined, linux, shell, watch
+from fairmark.rooms import confined, desk, linux, shell, watch
 
 _HOME = os.environ.get("HOME", "/home/student")
 _TEMPORARY = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - the room's private one
@@ -184,8 +184,8 @@ def _live(setup: dict[str, Any], descriptor: int) -> None:
         _cover(setup["covered"])
     else:
         os.setpgid(0, 0)
-    Path(shell.WORK).mkdir(exist_ok=True)
-    os.chdir(shell.WORK)
+    Path(desk.WORK).mkdir(exist_ok=True)
+    os.chdir(desk.WORK)
     own = _close_all_but(descriptor)
     _limit(setup["limits"], setup["running"])
     linux.drop_privileges(bounding=full)
@@ -200,7 +200,7 @@ def _live(setup: dict[str, Any], descriptor: int) -> None:
     if full:
         os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    shell.serve(socket.socket(fileno=own), setup)
+    desk.serve(socket.socket(fileno=own), setup)
     os._exit(0)
 
 
