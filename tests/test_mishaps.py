@@ -15,10 +15,11 @@ from crashes import processes_below
 from sqlalchemy import create_engine, text
 
 from fairmark import crew
-from fairmark.batch import grade_assignment
+from fairmark.batch import grade_assignment, open_session
 from fairmark.errors import GraderError
 from fairmark.gradebook import opening
 from fairmark.gradebook.reading import read_marks
+from fairmark.survey import survey_assignment
 
 STUDENTS = ("ann", "bob", "cem", "dora")
 
@@ -90,6 +91,21 @@ def test_a_grader_that_is_stopped_and_goes_on_costs_nobody_a_cell(tmp_path):
     os.kill(grader.pid, signal.SIGCONT)
     assert grader.wait(120) == 0
     assert marks(made) == {"ann": 6}
+
+
+def test_a_worker_that_hangs_when_all_is_done_does_not_keep_the_batch_from_ending(course):
+    """It may have been idle when it was stopped: then nothing waits for it but the end."""
+    others = processes_below(os.getpid())
+
+    def stop_all(*_):
+        for pid, line in processes_below(os.getpid()).items():
+            if "spawn_main" in line and pid not in others:
+                os.kill(pid, signal.SIGSTOP)
+
+    with open_session(course, "ps1", workers=2) as session:
+        outcomes = dict(session.grade(survey_assignment(course, "ps1")))
+        stop_all()
+    assert outcomes.keys() == set(STUDENTS)
 
 
 WORKER = """

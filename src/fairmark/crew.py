@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import socket
+import time
 from collections import deque
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     _Employ = Callable[[], tuple[Executor, _Submit]]
 
 _ATTEMPTS = 3
+_END_SECONDS = 5.0
 _GRACE_SECONDS = 120.0  # for rooms that have to be started again, and for slow machines
 
 
@@ -257,14 +259,15 @@ class _Processes(ProcessPoolExecutor):
             raise
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
-        """End the processes; where nobody waits for them, in the middle of what they are at."""
+        """End the processes: where nobody waits, in the middle of what they are at; else kill what hangs."""
         processes = list((self._processes or {}).values())
-        super().shutdown(wait=wait, cancel_futures=cancel_futures or not wait)
+        super().shutdown(wait=False, cancel_futures=cancel_futures or not wait)
         for seat in self._seats:
             seat.close()
-        if not wait:
-            for process in processes:
-                process.kill()
+        until = time.monotonic() + (_END_SECONDS if wait else 0)
+        for process in processes:
+            process.join(max(0, until - time.monotonic()))
+            process.kill()
 
 
 def on_cluster(course: Course, assignment: Assignment, address: str) -> Crew:
