@@ -22,6 +22,7 @@ from fairmark.assembly import assemble, find_untouched, to_notebook
 from fairmark.authoring import read_assignment
 from fairmark.course import open_course
 from fairmark.errors import GraderError, UsageError
+from fairmark.gradebook import opening
 from fairmark.gradebook.assignments import ensure_assignment, read_due_date
 from fairmark.gradebook.opening import make_gradebook
 from fairmark.gradebook.writing import Writer
@@ -371,8 +372,9 @@ def test_a_cell_that_the_gradebook_does_not_know_is_told_and_nothing_is_written(
     assert read_scores(course, "ps1") == ()
 
 
-def test_a_locked_gradebook_is_our_failure_and_nothing_is_written(course):
+def test_a_locked_gradebook_is_our_failure_and_nothing_is_written(course, monkeypatch):
     """Another program that writes for long is named as the likely cause."""
+    monkeypatch.setattr(opening, "PATIENCE_SECONDS", 0.2)
     other = sqlite3.connect(course.root / "gradebook.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(GraderError, match="locked"):

@@ -162,7 +162,7 @@ def test_what_a_function_has_used_up_is_there_again_for_the_next_question(sittin
     """A disk that one question fills is empty for the next."""
     sitting.run_student(
         "def f():\n    for i in range(9): open(f'/tmp/{i}', 'wb').write(bytes(9 * 2**20))\n"
-        "def g(): return open('/tmp/new', 'wb').write(bytes(2**20))"
+        "def g(): return open('/tmp/written-by-g', 'wb').write(bytes(2**20))"
     )
     assert sitting.run_test(TestCell("f()")).limit == "disk"
     assert sitting.run_test(TestCell("assert g() == 2**20")).good

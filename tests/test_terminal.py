@@ -10,7 +10,7 @@ import sys
 import termios
 
 import pytest
-from courses import hand_in, make_course
+from courses import RIGHT_ANSWER, hand_in, make_course
 
 COMMAND = (sys.executable, "-m", "fairmark.cli", "grade", "ps1", "--workers", "1")
 STUDENTS = ("a-student-with-a-long-name", "bob")
@@ -21,7 +21,9 @@ ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 def course(tmp_path_factory):
     made = make_course(tmp_path_factory.mktemp("terminal"))
     for student in STUDENTS:
-        hand_in(made, student)
+        hand_in(
+            made, student, f"{RIGHT_ANSWER}\nimport time\ntime.sleep(1.5)"
+        )  # there is time to see it move
     return made
 
 
