@@ -41,6 +41,7 @@ NBGRADER = {
 IN_THE_STUDENTS_ROOM = {
     "rooms.shell",
     "rooms.desk",
+    "rooms.recall",
     "rooms.wire",
     "rooms.linux",
     "rooms.zygote",

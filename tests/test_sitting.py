@@ -371,6 +371,7 @@ def test_the_students_room_holds_no_test(sitting):
         "fairmark.rooms.confined",
         "fairmark.rooms.desk",
         "fairmark.rooms.linux",
+        "fairmark.rooms.recall",
         "fairmark.rooms.shell",
         "fairmark.rooms.watch",
         "fairmark.rooms.wire",
@@ -398,7 +399,7 @@ FORGE = "import sys; sh = sys.modules['fairmark.rooms.desk']\n"
 )
 def test_forged_files_neither_disturb_the_test_nor_replace_the_instructors(sitting, files):
     """What the student's room says it wrote is as hostile as everything else."""
-    sitting.run_student(f"{FORGE}sh.StudentDesk.files = lambda self: {files}")
+    sitting.run_student(f"{FORGE}sh.StudentDesk.files = lambda self, *_: {files}")
     run = sitting.run_test(TestCell("assert open('data.csv').read() == '1,2'"))
     assert run.good, run
 
@@ -519,3 +520,87 @@ def test_an_examiners_room_that_is_killed_while_it_comes_is_waited_for_once(
         sitting.run_test(TestCell("assert x == 1", frozenset({"x"})))
     sitting.close()
     assert len(waits) == 2
+
+
+COUNTING = (
+    "calls = []\ndef push(stack, x):\n    calls.append(x)\n    stack.append(x)\n    return len(stack)\n"
+)
+NAMES = frozenset({"push", "calls", "noise", "f"})
+
+
+def run_shared(sitting, text):
+    """Run an instructor's cell in both rooms, as grading does; return what the student sees of it."""
+    run = sitting.run_student(text, shared=NAMES)
+    assert sitting.run_test(TestCell(text, NAMES), remember=True).ours == ""
+    return run
+
+
+def verdict(sitting, text):
+    return sitting.run_test(TestCell(text, NAMES)).good
+
+
+def test_what_an_instructors_cell_calls_is_called_once(sitting):
+    """As in a notebook; both rooms have its result, and what it did to the arguments."""
+    sitting.run_student(COUNTING)
+    run_shared(sitting, "stack = []\nlengths = [push(stack, push(stack, 5)), push(stack=stack, x=7)]")
+    assert verdict(sitting, "assert (stack, lengths) == ([5, 1, 7], [2, 3])")
+    assert verdict(sitting, "assert calls == [5, 1, 7]")
+
+
+def test_random_results_are_the_same_in_both_rooms(sitting):
+    """Equal calls get their answers in their order."""
+    sitting.run_student("import random\ndef noise(): return random.random()")
+    run = run_shared(sitting, "first, second = noise(), noise()\nprint(first, second)")
+    first, second = run.outputs[0]["text"].split()
+    assert verdict(sitting, f"assert (first, second) == ({first}, {second})")
+    assert first != second
+
+
+def test_a_test_calls_everything_itself(sitting):
+    """What was kept for an instructor's cell and never asked for is no answer to a test, or to a later cell."""
+    sitting.run_student(COUNTING)
+    sitting.run_student("push([], 1)", shared=NAMES)
+    assert verdict(sitting, "assert push([], 1) == 1\nassert calls == [1, 1]")
+    sitting.run_student("push([], 2)", shared=NAMES)
+    sitting.run_student("def push(stack, x): return 'anew'")
+    assert verdict(sitting, "assert push([], 2) == 'anew'")
+
+
+def test_calls_that_differ_between_the_rooms_are_made_anew(sitting):
+    """The student's version of an instructor's variable may be another one."""
+    sitting.run_student(COUNTING)
+    run_shared(sitting, "size = 3")
+    sitting.run_student("size = 8")
+    run_shared(sitting, "push([], size)")
+    assert verdict(sitting, "assert calls == [8, 3]")
+
+
+@pytest.mark.parametrize(
+    ("cell", "test"),
+    [
+        ("later = lambda: f(1)\nlater()", "assert later() == 2"),
+        ("def later(): return f(1)\nlater()", "assert later() == 2"),
+        ("each = (f(x) for x in (1, 2))", "assert list(each) == [2, 3]"),
+        ("many = [f(x) for x in range(200)]", "assert many == list(range(1, 201))"),
+        ("kind = type(f).__name__", "assert kind"),
+        ("made = [f(x=x) for x in (1, 2)]\nmore = f(*[4])", "assert (made, more) == ([2, 3], 5)"),
+        ("import numpy as np\nbig = f(np.zeros((2000, 2000)))", "assert big.sum() == 4e6"),
+    ],
+)
+def test_whatever_calls_look_like_they_give_what_they_give_in_a_notebook(sitting, cell, test):
+    """Functions that are called later, generators, many calls, keywords, large arrays."""
+    sitting.run_student("def f(x): return x + 1")
+    assert run_shared(sitting, cell).good
+    assert verdict(sitting, test)
+    assert sitting.run_student("assert not [name for name in globals() if 'call_and_keep' in name]").good
+
+
+def test_nobody_sees_in_a_traceback_how_the_function_was_called(sitting):
+    """It is that of a notebook: the cell, and the student's function."""
+    sitting.run_student("def f(x): return 1 / x")
+    shared = run_shared(sitting, "print('before')\nf(f(0))")
+    plain = sitting.run_student("print('before')\nf(f(0))")
+    assert not shared.good
+    texts = ["\n".join(run.outputs[-1]["traceback"]) for run in (shared, plain)]
+    assert "call_and_keep" not in texts[0]
+    assert texts[0].replace("In[2]", "In[3]") == texts[1]

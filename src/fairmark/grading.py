@@ -176,7 +176,8 @@ def _run(sitting: Sitting, cell: AssembledCell) -> CellRun | None:
         if _is_unprotected(cell):
             return sitting.run_student(cell.trusted)
         return sitting.run_test(_test_cell(cell))
-    run = sitting.run_student(cell.source) if cell.source.strip() else CellRun(good=True)
+    shared = cell.student_names if cell.source == cell.trusted else frozenset[str]()
+    run = sitting.run_student(cell.source, shared=shared) if cell.source.strip() else CellRun(good=True)
     if cell.role is Role.INSTRUCTOR and cell.trusted.strip():
         sitting.run_test(_test_cell(cell), remember=True)
     return run

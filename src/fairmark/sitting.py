@@ -193,8 +193,16 @@ class Sitting:
 
     # --- the student's room ------------------------------------------------------------------------------
 
-    def run_student(self, source: str) -> CellRun:
-        """Run one cell in the student's room."""
+    def run_student(self, source: str, *, shared: frozenset[str] = frozenset()) -> CellRun:
+        """Run one cell in the student's room.
+
+        Parameters
+        ----------
+        source : str
+        shared : frozenset of str
+            For a cell that the examiner's room runs after this: the names from the student's room that it
+            uses. What it calls of them is called once, and what that gave is given to the other room.
+        """
         late = self._out_of_time()
         if late is not None:
             return late
@@ -203,15 +211,15 @@ class Sitting:
             return CellRun(
                 good=False, lost="crash", message="not run: an earlier cell ends every room it runs in"
             )
-        run = self._run_there(room, source)
+        run = self._run_there(room, source, shared)
         if self._student is not None:
             self._done.append(source)
         return run
 
-    def _run_there(self, room: Room, source: str) -> CellRun:
+    def _run_there(self, room: Room, source: str, shared: frozenset[str] = frozenset()) -> CellRun:
         deadline = self._deadline()
         try:
-            room.send(pack_frame(["run"], source), deadline)
+            room.send(pack_frame(["run", sorted(shared)], source), deadline)
             return self._explain(room, self._read_run(room, deadline))
         except TimeoutError:
             return self._stop_student(room)
@@ -310,7 +318,7 @@ class Sitting:
         return self._examiner
 
     def _examine(self, examiner: Room, student: Room | None, cell: TestCell, *, carries: bool) -> CellRun:
-        files = self._fetch_files(student, self._deadline())
+        files = self._fetch_files(student, self._deadline(), is_test=carries)
         self._holds_files |= bool(files)
         deadline = self._deadline()  # what the student's room takes for its files is not the test's time
         try:
@@ -332,12 +340,12 @@ class Sitting:
             self._shaken = f"an earlier test did not come to its end: {words}"
             return CellRun(good=False, ours=f"the test itself did not come to its end: {words}")
 
-    def _fetch_files(self, student: Room | None, deadline: float) -> dict[str, bytes]:
+    def _fetch_files(self, student: Room | None, deadline: float, *, is_test: bool) -> dict[str, bytes]:
         """Return the files that the student's cells wrote since the last test."""
         if student is None:
             return {}
         try:
-            student.send(pack_frame(["ask", "files"], ()), deadline)
+            student.send(pack_frame(["ask", "files"], (is_test,)), deadline)
             message, tree, _, body = student.receive(deadline)
             answer = unpack_value(tree, body)
             return _choose_files(answer[0]) if message[:2] == ["answer", True] else {}

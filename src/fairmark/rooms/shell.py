@@ -23,6 +23,7 @@ from traitlets.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
 TRACEBACK_CHARACTERS = 20_000
 
@@ -175,6 +176,7 @@ class Shell(InteractiveShell):
         self.outputs = Outputs(10**6, 10)
         self.last_value: Any = None
         self.drain: Callable[[], None] = lambda: None
+        self.hidden: CodeType | None = None  # of a function of ours that no traceback shows
         # A room has one shell, and `display` and `get_ipython` have to find it.
         config = Config()
         config.HistoryManager.enabled = False
@@ -210,6 +212,15 @@ class Shell(InteractiveShell):
             "traceback": text.split("\n"),
         }
         self.outputs.add(output, len(text))
+
+    def _get_exc_info(self, exc_tuple: Any = None) -> Any:
+        kind, error, traceback = super()._get_exc_info(exc_tuple)  # type: ignore[no-untyped-call]
+        place = traceback
+        while place is not None:
+            while place.tb_next is not None and place.tb_next.tb_frame.f_code is self.hidden:
+                place.tb_next = place.tb_next.tb_next
+            place = place.tb_next
+        return kind, error, traceback
 
     def _format_exception_for_storage(self, *_: Any, **__: Any) -> None:
         """Leave out what IPython would keep of an error for a history: it costs as much as the traceback."""
