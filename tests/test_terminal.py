@@ -39,7 +39,7 @@ def run_in_terminal(course, columns, later=0, *arguments, **environment):
         [*COMMAND, *arguments],
         cwd=course.root,
         env={"TERM": "xterm"}
-        | {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+        | {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES")}
         | environment,
         stdin=inside,
         stdout=inside,

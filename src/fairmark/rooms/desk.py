@@ -225,7 +225,7 @@ class StudentDesk(Desk):
                 self.shell.ast_transformers.remove(redirection)
 
     def _call_and_keep(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        key = self.recall.name_call(function, args, kwargs)
+        key = None if self.recall.full else self.recall.name_call(function, args, kwargs)
         if key is None:
             return function(*args, **kwargs)
         before = _mutable_parts("call", (function, args, kwargs))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairmark.errors import RoomLost, SandboxError
+from fairmark.interrupts import heard_later
 from fairmark.rooms.policy import ALONE, FULL, LEVELS, NONE, SHARED, WARNING
 from fairmark.rooms.room import Zygote
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
@@ -220,8 +221,7 @@ def try_to_break_out(zygote: Zygote) -> list[str]:
         Where the room cannot be had, or does not answer.
     """
     mark, daemon = (f"60.{secrets.randbelow(10**9):09}" for _ in range(2))
-    with tempfile.TemporaryDirectory(prefix="canary-") as name, contextlib.ExitStack() as opened:
-        folder = Path(name)
+    with _passing_folder() as folder, contextlib.ExitStack() as opened:
         folder.chmod(0o777)
         canary = folder / "canary"
         canary.write_text("a canary")
@@ -257,6 +257,18 @@ def try_to_break_out(zygote: Zygote) -> list[str]:
         if _is_running(daemon):
             escaped.append("leaves a process behind")
         return escaped
+
+
+@contextlib.contextmanager
+def _passing_folder() -> Iterator[Path]:
+    """Make a folder, and remove it; an interrupt waits until the one or the other is done."""
+    with heard_later():
+        folder = tempfile.TemporaryDirectory(prefix="canary-")
+    try:
+        yield Path(folder.name)
+    finally:
+        with heard_later():
+            folder.cleanup()
 
 
 def _is_running(argument: str) -> bool:

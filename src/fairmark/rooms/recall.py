@@ -59,6 +59,11 @@ class Recall:
         self._answers: defaultdict[Key, deque[bytes]] = defaultdict(deque)
         self._functions: list[Any] = []  # which have to live as long as their numbers are used
 
+    @property
+    def full(self) -> bool:
+        """Whether no more answers are kept."""
+        return len(self._functions) >= _MOST_CALLS
+
     def name_call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Key | None:
         """Return what tells a call from others; None for one that is not kept."""
         arrays = (part for part in (*args, *kwargs.values()) if isinstance(part, np.ndarray))
@@ -71,7 +76,7 @@ class Recall:
 
     def keep(self, key: Key, function: Any, answer: bytes) -> None:
         """Keep an answer."""
-        if len(self._functions) < _MOST_CALLS and len(answer) <= 2 * _MOST_BYTES:
+        if len(answer) <= 2 * _MOST_BYTES:
             self._functions.append(function)
             self._answers[key].append(answer)
 
