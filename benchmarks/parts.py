@@ -41,8 +41,8 @@ PARTS = (
     (room.Opening, "wait", "opening the two rooms"),
     (room.Zygote, "close_room", "ending them"),
     (sitting.Sitting, "run_student", "the student's cells"),
-    (sitting.Sitting, "run_test", "tests, and the instructor's cells that they need"),
-    (sitting._Conversation, "_carry", "… of it the student's functions that tests call"),  # noqa: SLF001
+    (sitting.Sitting, "run_test", "tests, and the instructor's cells"),
+    (sitting._Conversation, "_carry", "… of it the student's functions that they call"),  # noqa: SLF001
     (sitting.Sitting, "_fetch_files", "… of it files that the student's cells wrote"),
     (worker, "grade_parcel", "all of it but the gradebook"),
 )
