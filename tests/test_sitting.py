@@ -562,8 +562,13 @@ def test_a_test_calls_everything_itself(sitting):
     sitting.run_student("push([], 1)", shared=NAMES)
     assert verdict(sitting, "assert push([], 1) == 1\nassert calls == [1, 1]")
     sitting.run_student("push([], 2)", shared=NAMES)
-    sitting.run_student("def push(stack, x): return 'anew'")
-    assert verdict(sitting, "assert push([], 2) == 'anew'")
+    sitting.run_student("size = len(calls)\ndef size_of(): return size", shared=NAMES)
+    sitting.run_student("size_of()", shared=NAMES | {"size_of"})
+    sitting.run_student("size = 99")
+    names = NAMES | {"size_of"}
+    sitting.run_student("found = size_of()", shared=names)
+    sitting.run_test(TestCell("found = size_of()", names), remember=True)
+    assert verdict(sitting, "assert found == 99")
 
 
 def test_calls_that_differ_between_the_rooms_are_made_anew(sitting):

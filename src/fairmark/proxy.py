@@ -442,15 +442,9 @@ class ExaminerDesk(Desk):
         sys.path.insert(0, TRUSTED)
         os.environ |= _CAREFUL | {"FAIRMARK_SEED": str(setup["seed"])}
 
-    def serve(self) -> None:
-        """Run cells until the grader is gone."""
-        while True:
-            try:
-                head, body = self.channel.receive()
-            except EOFError:
-                return
-            cell = unpack_value(unpack_head(head)[1], body)
-            self._run(cell)
+    def obey(self, message: list[Any], tree: Any, body: bytes) -> None:  # noqa: ARG002 - all it is told is to run
+        """Run a cell."""
+        self._run(unpack_value(tree, body))
 
     def _run(self, cell: dict[str, Any]) -> None:
         self.link.callables.clear()  # a function that knows the answers must not outlive its test

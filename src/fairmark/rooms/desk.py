@@ -103,6 +103,19 @@ class Desk:
         self.error: BaseException | None = None
         self.started = True  # the last cell has got past being compiled
 
+    def serve(self) -> None:
+        """Do what the grader says until it is gone."""
+        while True:
+            try:
+                head, body = self.channel.receive()
+            except EOFError:
+                return
+            self.obey(*unpack_head(head), body)
+
+    def obey(self, message: list[Any], tree: Any, body: bytes) -> None:
+        """Do what one frame says; each kind of room does it in its own way."""
+        raise NotImplementedError
+
     def _drain(self) -> None:
         """Take over what C code and child processes wrote to the room's descriptors 1 and 2."""
         for descriptor, name in ((1, "stdout"), (2, "stderr")):
@@ -354,21 +367,15 @@ class StudentDesk(Desk):
                 raise RuntimeError(value)
             self.answer(message, tree, body)
 
-    def serve(self) -> None:
-        """Run cells and answer questions until the grader is gone."""
-        while True:
-            try:
-                head, body = self.channel.receive()
-            except EOFError:
-                return
-            message, tree = unpack_head(head)
-            if message[0] == "run":
-                self.recall.forget()
-                source, names = unpack_value(tree, body), frozenset(message[1] if len(message) > 1 else ())
-                good, outputs = self.run_shared_cell(source, names) if names else self.run_cell(source)
-                self.channel.send(_pack_outputs(good, outputs))
-            else:
-                self.answer(message, tree, body)
+    def obey(self, message: list[Any], tree: Any, body: bytes) -> None:
+        """Run a cell, or answer a question."""
+        if message[0] != "run":
+            self.answer(message, tree, body)
+            return
+        self.recall.forget()
+        source, names = unpack_value(tree, body), frozenset(message[1] if len(message) > 1 else ())
+        good, outputs = self.run_shared_cell(source, names) if names else self.run_cell(source)
+        self.channel.send(_pack_outputs(good, outputs))
 
 
 class _Stays:
