@@ -596,6 +596,7 @@ def test_whatever_calls_look_like_they_give_what_they_give_in_a_notebook(sitting
     """Functions that are called later, generators, many calls, keywords, large arrays."""
     sitting.run_student("def f(x): return x + 1")
     assert run_shared(sitting, cell).good
+    assert sitting.run_student(test).good
     assert verdict(sitting, test)
     assert sitting.run_student("assert not [name for name in globals() if 'call_and_keep' in name]").good
 
