@@ -56,6 +56,8 @@ REFUSED = [
     "open('/proc/sys/kernel/core_pattern', 'w').write('x')",
     "import os; open(f'/proc/{{os.getppid()}}/mem', 'wb')\nos.kill({zygote}, 9); assert {zygote} < 9",
     "import os; assert open('/proc/{zygote}/environ').read() and {zygote} > 20",
+    "import fcntl, os; fcntl.fcntl(os.open(os.path.dirname(os.__file__), 0), fcntl.F_NOTIFY, fcntl.DN_ACCESS)",
+    "import fcntl; open('own', 'w').close(); fcntl.fcntl(open('own'), fcntl.F_SETLEASE, fcntl.F_RDLCK)",
 ]
 # At the levels without namespaces all that a room starts has to stay in its group.
 REFUSED_BELOW = [

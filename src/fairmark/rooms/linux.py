@@ -158,7 +158,7 @@ def drop_privileges(*, bounding: bool = True) -> None:
 def forbid_calls() -> None:
     """Refuse the calls of `_FORBIDDEN`, and every call of another architecture, with EPERM, for good.
 
-    So are sockets refused of all families but `_FAMILIES`.
+    So are sockets refused of all families but `_FAMILIES`, and leases and notices of files.
 
     Elsewhere than on x86_64 and aarch64 the filter is left out; what it forbids is then only limited by
     namespaces and capabilities.
@@ -179,7 +179,7 @@ def forbid_calls() -> None:
         (_RETURN, 0, 0, _REFUSE),
     ]
     _add_filter(steps)
-    refuse_calls(_OTHER_FAMILIES)
+    refuse_calls(_BY_ARGUMENT)
 
 
 def _add_filter(steps: list[tuple[int, int, int, int]]) -> None:
@@ -217,8 +217,11 @@ class Rule:
 # rooms, AF_ALG into the kernel's ciphers.
 _FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK
 _EAFNOSUPPORT = 97
-_OTHER_FAMILIES = [
-    Rule(call, 0, _FAMILIES, inverted=True, error=_EAFNOSUPPORT) for call in ((41, 198), (53, 199))
+_BY_ARGUMENT = [
+    *(Rule(call, 0, _FAMILIES, inverted=True, error=_EAFNOSUPPORT) for call in ((41, 198), (53, 199))),
+    # Rooms read the same files. A lease holds up who opens one; a notice tells what another room opens, by a
+    # signal that ends whoever does not expect it.
+    Rule((72, 25), 1, (1024, 1026)),  # fcntl F_SETLEASE, F_NOTIFY
 ]
 
 
