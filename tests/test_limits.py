@@ -15,7 +15,7 @@ from fairmark.rooms.policy import Policy
 from fairmark.rooms.room import Zygote
 from fairmark.sitting import Sitting, TestCell
 
-SMALL = replace(LIMITS, cell_seconds=2, submission_seconds=100, open_files=64)
+SMALL = replace(LIMITS, cell_seconds=2, submission_seconds=100, open_files=64, notebook_output=320_000)
 
 # What a student's function does, the limit that it meets, and the words that the student reads.
 BREAKING = {
@@ -47,6 +47,7 @@ BREAKING = {
 SHOWING = {
     "output_size": ("print('x' * 10**6)", "a cell may show 0.191 MiB"),
     "outputs": ("for i in range(99): display(i)", "a cell may show 30 outputs"),
+    "notebook_output": ("print('x' * 190_000)", "all cells together may show 0.305 MiB"),
 }
 
 

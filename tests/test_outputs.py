@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairmark.outputs import MAX_BYTES, MAX_OUTPUTS, clean_html, clean_outputs
+from fairmark.outputs import MAX_BYTES, MAX_OUTPUTS, clean_html, clean_outputs, measure
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
@@ -170,3 +170,13 @@ def test_what_fits_of_a_long_text_is_kept_and_so_is_the_exception():
     kept, met = clean_outputs((flood,) * 4 + (error,), count=2)
     assert (len(kept), met) == (3, "outputs")
     assert clean_outputs((flood, error), size=1001, count=2)[1] == ""
+
+
+def test_errors_without_end_are_bounded_and_the_last_one_is_kept():
+    """A room can tell of any number of exceptions, each as long as it likes."""
+    error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["x" * 30_000] * 9}
+    kept, met = clean_outputs((error,) * 100 + (error | {"ename": "Last"},), size=100_000, count=50)
+    assert [output["ename"] for output in kept] == ["E", "E", "Last"]
+    assert (met, measure(kept) < 100_000) == ("output_size", True)
+    ([output], met) = clean_outputs((error,), size=0)
+    assert (measure([output]) < 3_000, met) == (True, "")

@@ -20,7 +20,7 @@ from fairmark.assembly import AssembledCell, AssembledNotebook, assemble, to_not
 from fairmark.errors import GraderError, Ungradable
 from fairmark.hall import find_packages
 from fairmark.intake import parse_notebook, read_parcel
-from fairmark.outputs import clean_outputs
+from fairmark.outputs import clean_outputs, measure
 from fairmark.results import (
     AssignmentStamp,
     CheckResult,
@@ -106,11 +106,13 @@ def grade_notebook(
         without=find_packages(hall.assignment.notebook(assembled.name)),
         inquire=partial(answer_test, hall, student),
     ) as sitting:
+        left = sitting.limits.notebook_output
         for place, cell in enumerate(assembled.cells):
             started = time.monotonic()
             run = _run(sitting, cell)
             if run is not None:
-                run, outputs[place] = _keep_outputs(run, sitting.limits)
+                run, outputs[place] = _keep_outputs(run, sitting.limits, left)
+                left -= measure(outputs[place])
                 if cell.role is Role.TEST:
                     met, run = None, _blame_earlier(run, met)
                 elif run.limit:
@@ -122,9 +124,14 @@ def grade_notebook(
     return GradedNotebook(to_notebook(assembled, outputs), tuple(items), status, assembled.notes)
 
 
-def _keep_outputs(run: CellRun, limits: Limits) -> tuple[CellRun, list[dict[str, Any]]]:
-    """Return what is kept of a cell's outputs, and the cell with what had to be left out noted."""
-    kept, cut = clean_outputs(run.outputs, limits.output, limits.outputs)
+def _keep_outputs(run: CellRun, limits: Limits, left: int) -> tuple[CellRun, list[dict[str, Any]]]:
+    """Return what is kept of a cell's outputs, and the cell with what had to be left out noted.
+
+    `left` is how many bytes the notebook's cells may still show: it has to fit into memory, and into a file.
+    """
+    kept, cut = clean_outputs(run.outputs, min(limits.output, max(left, 0)), limits.outputs)
+    if cut == "output_size" and left < limits.output:
+        cut = "notebook_output"
     if cut:
         words = tell_limit(cut, limits)
         kept.append({"output_type": "stream", "name": "stderr", "text": f"[{words}]\n"})

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_OUTPUTS = 250
 MAX_BYTES = 8 * 2**20
 _MAX_TEXT = 2**20
+_MAX_TRACEBACK = 40_000
+_LEAST_TRACEBACK = 2_000
+_OUTPUT_ITSELF = 500  # bytes that an output takes, whatever is in it
 _TEXTS = ("text/plain", "text/markdown", "text/latex")
 _PICTURES = ("image/png", "image/jpeg", "image/gif")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
@@ -163,12 +166,11 @@ def _clean(output: dict[str, Any], left: int) -> dict[str, Any] | None:
         name = "stderr" if _text(output.get("name")) == "stderr" else "stdout"
         return {"output_type": "stream", "name": name, "text": _text(output.get("text"), left)}
     if kind == "error":
-        lines = output.get("traceback")
         return {
             "output_type": "error",
             "ename": _text(output.get("ename"))[:200],
             "evalue": _text(output.get("evalue"))[:5000],
-            "traceback": [_text(line) for line in lines[:1000]] if isinstance(lines, list) else [],
+            "traceback": _clean_traceback(output.get("traceback"), left),
         }
     if kind in ("execute_result", "display_data"):
         data = _clean_data(output.get("data"))
@@ -180,6 +182,23 @@ def _clean(output: dict[str, Any], left: int) -> dict[str, Any] | None:
             clean["execution_count"] = count if type(count) is int and 0 <= count < 10**6 else None
         return clean
     return None
+
+
+def _clean_traceback(lines: object, left: int) -> list[str]:
+    """Return the first lines: there is always room for some, because they tell why a cell ended."""
+    left = min(max(left, _LEAST_TRACEBACK), _MAX_TRACEBACK)
+    clean = []
+    for line in lines[:1000] if isinstance(lines, list) else ():
+        clean.append(_text(line, left))
+        left -= len(clean[-1])
+        if left <= 0:
+            break
+    return clean
+
+
+def measure(outputs: list[dict[str, Any]]) -> int:
+    """Return about how many bytes outputs take that were cleaned."""
+    return sum(_OUTPUT_ITSELF + _size(output) for output in outputs)
 
 
 def _size(output: dict[str, Any]) -> int:
@@ -210,19 +229,17 @@ def clean_outputs(
     kept: list[dict[str, Any]] = []
     met: Limit = ""
     left = size
-    for output in outputs[: count + MAX_OUTPUTS]:
-        if not isinstance(output, dict) or (met and _text(output.get("output_type")) != "error"):
-            continue
-        clean = _clean(output, max(left, 0) + 1)
+    known = [output for output in outputs[: count + MAX_OUTPUTS] if isinstance(output, dict)]
+    errors = [place for place, output in enumerate(known) if _text(output.get("output_type")) == "error"]
+    for place, output in enumerate(known):
+        ends = place == max(errors, default=-1)
+        clean = None if met and not ends else _clean(output, max(left, 0) + 1)
         if clean is None:
             continue
-        if clean["output_type"] == "error" and len(kept) < count + 3:
-            kept.append(clean)
-            continue
-        if met:  # a further error
-            continue
         left -= _size(clean)
-        if len(kept) >= count:
+        if ends:
+            kept.append(clean)
+        elif len(kept) >= count:
             met = "outputs"
         elif left >= 0:
             kept.append(clean)

@@ -31,6 +31,7 @@ Limit = Literal[
     "open_files",
     "output_size",
     "outputs",
+    "notebook_output",
     "answer_size",
 ]
 SubmissionStatus = Literal["graded", "ungradable", "timeout", "out_of_memory", "crashed", "error"]

@@ -32,7 +32,7 @@
 
 Always asked for, whatever the file says: honest students before and after it keep their full marks, no canary
 is in what students get or on the listening sockets, nothing outside of the grader's own folders is new or
-changed, no process, socket or file is left, and no page holds anything that runs.
+changed, no process, socket or file is left, no page holds anything that runs, and none is enormous.
 
 ``@COURSE@`` in the text stands for the course's folder, ``@LEFT@`` for a name that nothing may bear afterwards,
 ``@PORT@`` and ``@SOCKET@`` for places where somebody listens whom nothing may reach.

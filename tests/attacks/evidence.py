@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _OURS = ("autograded", "feedback", "gradebook.db", ".fairmark")
 _OF_TESTS = ("HIDDEN", "TRUSTED")
+_MOST = 60 * 2**20  # bytes of one file that grading writes
 _HASHED = 2**26  # larger files are told apart by their size alone: some are sparse, and a terabyte long
 _RUNS = frozenset(
     (
@@ -158,6 +159,18 @@ def find_leaks(root: Path, student: str, canaries: Mapping[str, str]) -> list[st
         text = path.read_bytes().decode("utf-8", "replace")
         found += [f"{kind} in {path.relative_to(root)}" for kind, word in canaries.items() if word in text]
     return found
+
+
+def find_bulk(root: Path, student: str) -> list[str]:
+    """Return the graded notebooks and pages that are larger than anything that can be handed in."""
+    folders = [root / name / student / "ps1" for name in ("autograded", "feedback")]
+    sizes = {
+        path.name: path.stat().st_size
+        for folder in folders
+        for path in _files(folder)
+        if path.suffix in (".ipynb", ".html", ".json")
+    }
+    return [f"{name}, {size // 2**20} MiB" for name, size in sizes.items() if size > _MOST]
 
 
 def read_pages(root: Path, student: str) -> str:

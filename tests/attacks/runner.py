@@ -175,6 +175,8 @@ class Stage:
                 *(f"runs: {what}" for what in evidence.find_active(root, attack.student, usual)),
                 *(f"is served: {what}" for what in evidence.find_served(root, attack.student) if ours),
             ]
+            if ours:
+                reasons += [f"is too large: {file}" for file in evidence.find_bulk(root, attack.student)]
             if ours and attack.family == "pages" and mark:
                 controls = evidence.find_controls(root, attack.student, mark.given)
                 reasons += [f"acts on the instructor's page: {what}" for what in controls]

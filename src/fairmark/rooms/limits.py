@@ -92,6 +92,8 @@ def tell_limit(limit: Limit, limits: Limits) -> str:
         "open_files": f"too many files were open: a process may have {limits.open_files} at a time",
         "output_size": f"the rest of the output was left out: a cell may show {_mib(limits.output)}",
         "outputs": f"the rest of the output was left out: a cell may show {limits.outputs} outputs",
+        "notebook_output": "the rest of the output was left out: all cells together may show "
+        f"{_mib(limits.notebook_output)}",
     }
     return words.get(limit) or tell_stop(limit, limits)
 

@@ -46,6 +46,8 @@ class Limits:
         Bytes of one cell's outputs.
     outputs : int
         Number of one cell's outputs.
+    notebook_output : int
+        Bytes of the outputs of all cells of one notebook.
     """
 
     cell_seconds: float = 30.0
@@ -60,6 +62,7 @@ class Limits:
     files: int = 20_000
     output: int = 4 * MIB
     outputs: int = 200
+    notebook_output: int = 48 * MIB
 
 
 @dataclass(frozen=True, slots=True)
