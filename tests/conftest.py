@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 from courses import make_course, run_nbgrader
@@ -13,6 +14,10 @@ from fairmark.rooms.room import Zygote
 # A pipeline that runs these tests may have been started by anybody's pull request; grading would refuse.
 for _name in ("GITHUB_EVENT_NAME", "CI_PIPELINE_SOURCE"):
     os.environ.pop(_name, None)
+
+# A shell that starts the tests in the background lets them, and all that they start, be deaf to Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LIMITS = Limits(
     cell_seconds=3,

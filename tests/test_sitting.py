@@ -469,6 +469,20 @@ def test_an_instructors_cell_takes_a_name_back(sitting):
     assert sitting.run_student("assert image == 3").good
 
 
+def test_figures_are_drawn_where_somebody_looks_at_them(sitting):
+    """An instructor's cell runs in both rooms and is shown as the student's ran it; a test's figure is its own."""
+    draw = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.plot([3, 4]);"
+
+    def pictures(run):
+        assert run.good, run.outputs
+        return [kind for output in run.outputs for kind in output["data"] if kind.startswith("image/")]
+
+    assert pictures(sitting.run_student(draw)) == ["image/png"] * 2
+    assert pictures(sitting.run_test(TestCell(draw), remember=True)) == []
+    assert pictures(sitting.run_test(TestCell(draw))) == ["image/png"] * 2
+    assert sitting.run_test(TestCell("assert plt.get_fignums() == []")).good
+
+
 @pytest.mark.parametrize(
     "test",
     [

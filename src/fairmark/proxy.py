@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 import types
+from contextlib import nullcontext
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from fairmark import inquiry
 from fairmark.rooms.desk import OPERATORS, TRUSTED, WORK, Desk, place_files
+from fairmark.rooms.shell import leave_figures_undrawn
 from fairmark.rooms.wire import Channel, WireError, pack_frame, unpack_head, unpack_value
 
 if TYPE_CHECKING:
@@ -450,7 +452,9 @@ class ExaminerDesk(Desk):
         self.link.callables.clear()  # a function that knows the answers must not outlive its test
         place_files(WORK, _choose_data(cell["files"]), self.kept)
         self.names.begin(cell)
-        good, outputs = self.run_cell(cell["source"])
+        # Nobody looks at what an instructor's cell shows here: the student's room shows it as well.
+        with nullcontext() if cell["carries"] else leave_figures_undrawn(self.shell):
+            good, outputs = self.run_cell(cell["source"])
         score, report = _read_value(self.shell.last_value)
         verdict = {
             "outputs": [

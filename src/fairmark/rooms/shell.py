@@ -11,6 +11,7 @@ import io
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from traitlets import Type
 from traitlets.config import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import CodeType
 
 TRACEBACK_CHARACTERS = 20_000
@@ -335,3 +336,18 @@ def integrate_matplotlib(shell: InteractiveShell) -> None:
     if flush_figures not in shell.events.callbacks["post_execute"]:
         shell.events.register("post_execute", flush_figures)
     select_figure_formats(shell, backend.figure_formats, **backend.print_figure_kwargs)
+
+
+@contextmanager
+def leave_figures_undrawn(shell: InteractiveShell) -> Iterator[None]:
+    """Show figures as words meanwhile: to draw one takes longer than all else that most cells do."""
+    figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", None)
+    printers = [formatter.type_printers for formatter in shell.display_formatter.formatters.values()]  # type: ignore[union-attr]
+    kept = [(each, each.pop(figure, None)) for each in printers]
+    try:
+        yield
+    finally:
+        if not any(figure in each for each in printers):  # the cell has not chosen a format itself
+            for each, printer in kept:
+                if printer is not None:
+                    each[figure] = printer
