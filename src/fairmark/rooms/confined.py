@@ -40,6 +40,7 @@ _ALWAYS = [
     *map(linux.Rule, [(112, 157), (109, 154)]),  # setsid, setpgid
     *map(linux.Rule, [(161, 51), (431, 431), (433, 433), (442, 442)]),  # chroot, fsconfig, fspick, …
     *map(linux.Rule, [(240, 180), (241, 181)]),  # mq_open, mq_unlink
+    *map(linux.Rule, [(253, -1), (294, 26)]),  # inotify_init: a user may have few, and files tell of others
     *map(linux.Rule, [(144, 119), (142, 118), (314, 274), (251, 30)]),  # sched_set…, ioprio_set
     linux.Rule((302, 261), 0, (0,), inverted=True),  # prlimit64 of another process
     linux.Rule((203, 122), 0, (0,), inverted=True),  # sched_setaffinity
@@ -47,8 +48,8 @@ _ALWAYS = [
     linux.Rule((56, 220), 0, (_NAMESPACES,), bits=True),  # clone
     linux.Rule((435, 435), error=_ENOSYS),  # clone3, whose flags cannot be seen: libraries fall back on clone
 ]
-# Without namespaces: no sockets but pairs, and nobody is watched.
-_ALONE = [*map(linux.Rule, [(41, 198), (253, -1), (294, 26), (300, 262)])]
+# Without namespaces: no sockets but pairs.
+_ALONE = [*map(linux.Rule, [(41, 198), (300, 262)])]
 # Landlock does not keep from these, and a room that has no user of its own could lock the owner out of their
 # files. They seem to work, because copying a file would fail otherwise.
 _SHARED = [

@@ -17,6 +17,7 @@ _SOCKET_BUFFER = 2 * 212_992  # what Linux lets a process ask for by default
 _HIDDEN_SOCKETS = 256  # of a process that does not show its open files: as many as it may have
 _TICKS = os.sysconf("SC_CLK_TCK")
 _DEEP = 1000  # characters of a path: looking at something deeper takes a time that grows with its square
+_LAST = 19  # the niceness of what runs while nobody else wants to
 _FULL = 0.02  # a disk is full when less than this part of it is free
 
 
@@ -31,6 +32,7 @@ class Use:
     memory: int = 0
     cpu: float = 0.0
     processes: int = 0
+    running: int = 0
     tasks: int = 0
 
 
@@ -60,7 +62,40 @@ def _add(use: Use, pid: int, fields: list[str]) -> None:
     use.memory += _resident_size(pid, fields) + _buffer_size(pid, fields)
     use.cpu += sum(map(int, fields[11:15])) / _TICKS  # its own and that of children that it has waited for
     use.processes += 1
+    use.running += _count_running(pid, fields)
     use.tasks += int(fields[17])
+
+
+def _count_running(pid: int, fields: list[str]) -> int:
+    """Count the threads of `pid` that run, or would if there were a processor for them."""
+    if fields[17] == "1":
+        return fields[0] == "R"
+    running = 0
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                running += (task / "stat").read_text().rpartition(")")[2].startswith(" R")
+    return running
+
+
+def stand_back(top: int, spared: int | None) -> None:
+    """Let all threads at and below `top` but one run only while nobody else wants to.
+
+    A processor is shared among threads, not among rooms: without this, whoever starts a hundred has it.
+    What they start will stand back, too, and there is no way back.
+    """
+    for pid in _sort_below({top}, _read_stats()):
+        with contextlib.suppress(OSError):
+            for task in map(int, os.listdir(f"/proc/{pid}/task")):  # noqa: PTH208 - numbers
+                if task != spared:
+                    with contextlib.suppress(OSError):
+                        os.setpriority(os.PRIO_PROCESS, task, _LAST)
+
+
+def eldest_child(pid: int) -> int | None:
+    """Return the child of a process that was started first."""
+    children = [(int(each[19]), child) for child, each in _read_stats().items() if int(each[1]) == pid]
+    return min(children)[1] if children else None
 
 
 def weigh(top: int) -> int:
