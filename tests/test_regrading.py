@@ -54,10 +54,11 @@ def change_source(course, place, cell):
 
 
 def files_of(course):
+    """Read all files but what is kept to be quicker the next time."""
     return {
         path.relative_to(course.root): path.read_bytes()
         for path in course.root.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", "prepared"} & {*path.parts}
     }
 
 

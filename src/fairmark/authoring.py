@@ -12,6 +12,8 @@ from fairmark import quiz
 from fairmark.course import Assignment, SourceNotebook
 from fairmark.errors import AuthorError, Fault
 from fairmark.faults import find_faults
+from fairmark.fingerprint import digest_source
+from fairmark.prepared import keep_notebooks, recall_notebooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def read_assignment(course: Course, assignment_id: str) -> Assignment:
-    """Read an assignment.
+    """Read an assignment; its notebooks are made anew only where they, or what makes them, have changed.
 
     Parameters
     ----------
@@ -40,10 +42,14 @@ def read_assignment(course: Course, assignment_id: str) -> Assignment:
         With all faults of its notebooks at once.
     """
     source = course.list_source(assignment_id)
-    faults = find_faults(course, assignment_id)
-    if faults:
-        raise AuthorError(faults)
-    notebooks = tuple(_prepare(course, assignment_id, path) for path in source.notebooks)
+    rests_on = digest_source(course, source)
+    notebooks = recall_notebooks(course, source, rests_on)
+    if not notebooks:
+        faults = find_faults(course, assignment_id)
+        if faults:
+            raise AuthorError(faults)
+        notebooks = tuple(_prepare(course, assignment_id, path) for path in source.notebooks)
+        keep_notebooks(course, source, rests_on, notebooks)
     digest = _digest(notebooks, source.folder, source.files)
     return Assignment(assignment_id, source.folder, notebooks, source.files, digest)
 

@@ -71,13 +71,31 @@ def take_ground(course: Course, source: Source) -> Ground:
     return Ground(
         source=_digest_of(cells),
         autograder=_digest_of(_read_folder(course.root / "autograder")),
-        packages=_digest_of([platform.python_version(), *_list_packages()]),
+        packages=digest_packages(),
         config=_digest_of([_plain(course.config), _read_helpers(course)]),
-        grader=_digest_of([fairmark.__version__, _read_folder(Path(fairmark.__file__).parent, "*.py")]),
+        grader=_digest_grader(),
         seed=_digest(course.secret()),
         evidence=_digest_of([_digest(path.read_bytes()) for path in course.observed(source.id)]),
         cells=cells,
     )
+
+
+def digest_packages() -> str:
+    """Return a hexadecimal SHA-256 digest of Python's version and of the installed packages with theirs."""
+    return _digest_of([platform.python_version(), *_list_packages()])
+
+
+def digest_source(course: Course, source: Source) -> str:
+    """Return a digest of all that an assignment's notebooks are made of, before and after their making."""
+    paths = [course.root / "nbgrader_config.py", *source.notebooks, *source.files]
+    parts = [
+        {course.relative(path): _digest(path.read_bytes()) for path in paths if path.is_file()},
+        _plain(course.config),
+        _read_helpers(course),
+        digest_packages(),
+        _digest_grader(),
+    ]
+    return _digest_of(parts)
 
 
 def take_fingerprint(ground: Ground, parcel: Parcel) -> Fingerprint:
@@ -147,6 +165,10 @@ def _read_cells(path: Path, name: str) -> Iterable[tuple[str, str]]:
         order.append(str(label))
         yield f"{name}, {label}", _digest_of(parts)
     yield f"{name}, the order of its cells", _digest_of(order)
+
+
+def _digest_grader() -> str:
+    return _digest_of([fairmark.__version__, _read_folder(Path(fairmark.__file__).parent, "*.py")])
 
 
 def _read_folder(folder: Path, pattern: str = "*") -> dict[str, str]:

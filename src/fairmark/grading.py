@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import importlib.metadata
 import math
 import platform
 import re
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import fairmark
 from fairmark import quiz
 from fairmark.assembly import AssembledCell, AssembledNotebook, assemble, to_notebook
 from fairmark.errors import GraderError, Ungradable
+from fairmark.fingerprint import digest_packages
 from fairmark.hall import find_packages
 from fairmark.intake import parse_notebook, read_parcel
 from fairmark.outputs import clean_outputs, measure
@@ -496,14 +496,8 @@ def stamp_grader(hall: Hall) -> GraderStamp:
     return GraderStamp(
         version=fairmark.__version__,
         python=platform.python_version(),
-        packages_sha256=_digest_packages(),
+        packages_sha256=digest_packages(),
         seed=int.from_bytes(hashlib.sha256(hall.secret).digest()[:4]),
         sandbox=hall.level,
         graded_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-@cache
-def _digest_packages() -> str:
-    packages = sorted(f"{each.name}=={each.version}" for each in importlib.metadata.distributions())
-    return hashlib.sha256("\n".join(packages).encode()).hexdigest()

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from nbgrader import api
-from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task
 from sqlalchemy import select
 
@@ -94,6 +93,8 @@ def _describe(notebook: SourceNotebook) -> dict[str, Any]:
 
 def _save_cells(course: Course, assignment: Assignment, notebook: SourceNotebook) -> None:
     """Let nbgrader itself write a notebook's cells."""
+    from nbgrader.preprocessors import SaveCells  # noqa: PLC0415 - takes a moment, and is needed once
+
     place = {"notebook": notebook.name, "assignment": assignment.id, "db_url": course.db_url}
     try:
         SaveCells(config=course.config)(deepcopy(notebook.released), {"nbgrader": place})

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbgrader
-from alembic.script import ScriptDirectory
 from nbgrader import api
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
@@ -127,6 +126,8 @@ def _begin_file(url: str) -> None:
     place = make_url(url)
     if place.get_backend_name() != "sqlite" or not place.database or Path(place.database).exists():
         return
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - only a new gradebook needs it
+
     version = ScriptDirectory(str(Path(nbgrader.__file__).parent / "alembic")).get_current_head()
     engine = create_engine(place)
     with suppress(OperationalError), engine.begin() as connection:  # another grader is doing the same

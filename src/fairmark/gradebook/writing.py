@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from nbgrader import api
-from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -35,8 +34,6 @@ class Writer:
     def __init__(self, course: Course) -> None:
         self.course = course
         self._book: api.Gradebook | None = None
-        self._late = AssignLatePenalties(config=course.config)
-        self._late.init_plugin()
 
     def __enter__(self) -> Writer:
         return self
@@ -82,7 +79,7 @@ class Writer:
                 self._book = make_gradebook(self.course)
             try:
                 with self._book.engine.begin() as connection:
-                    _write(connection, self.course, self._late, result, untouched)
+                    _write(connection, self.course, result, untouched)
             except SQLAlchemyError:
                 self.close()  # the connection may be of no use any more
                 raise
@@ -176,7 +173,6 @@ _SET_PENALTY = update(_PART).where(_PART.c.id == _ROW).values(late_submission_pe
 def _write(
     connection: Connection,
     course: Course,
-    late: AssignLatePenalties,
     result: SubmissionResult,
     untouched: Mapping[str, Collection[str]],
 ) -> None:
@@ -187,7 +183,7 @@ def _write(
     _write_grades(connection, place, result)
     _write_comments(connection, place, untouched)
     seconds = _write_time(connection, place, result.submission.submitted_at)
-    _write_penalties(connection, place, late, result.submission.student, seconds)
+    _write_penalties(connection, place, course, result.submission.student, seconds)
 
 
 def _find_submission(connection: Connection, course: Course, result: SubmissionResult) -> dict[str, str]:
@@ -286,18 +282,28 @@ def _write_time(connection: Connection, place: dict[str, str], submitted_at: str
 
 
 def _write_penalties(
-    connection: Connection, place: dict[str, str], late: AssignLatePenalties, student: str, seconds: float
+    connection: Connection, place: dict[str, str], course: Course, student: str, seconds: float
 ) -> None:
     """Do what nbgrader's own preprocessor does, within this transaction."""
     rows = connection.execute(_READ_SCORES, place) if seconds > 0 else ()
     scores = {row.id: row.score for row in rows}
+    policy = _read_policy(course) if seconds > 0 else None
     changes = []
     for part, before in connection.execute(_READ_PENALTIES, place):
         penalty = None
-        if seconds > 0:
+        if policy is not None:
             score = scores.get(part, 0.0)
-            penalty = late.plugin_inst.late_submission_penalty(student, score, seconds)
+            penalty = policy.late_submission_penalty(student, score, seconds)
             penalty = penalty if penalty is None else min(max(penalty, 0), score)
         if penalty != before:
             changes.append({"row": part, "penalty": penalty})
     _for_each(connection, _SET_PENALTY, changes)
+
+
+def _read_policy(course: Course) -> Any:
+    """Return the course's plugin for what is late, which nbgrader takes a moment to import."""
+    from nbgrader.preprocessors import AssignLatePenalties  # noqa: PLC0415
+
+    late = AssignLatePenalties(config=course.config)
+    late.init_plugin()
+    return late.plugin_inst

@@ -291,6 +291,7 @@ class Zygote:
 
     def prepare(self) -> None:
         """Import what the rooms will need; what fails is told, not fatal."""
+        gc.disable()  # thousands of classes and functions come that stay
         faults = []
         sys.path[:0] = self.setup["path"]
         needed = [name for name in self.setup["without"] if name in sys.modules]
@@ -306,6 +307,7 @@ class Zygote:
         shell.rehearse(self.setup["role"])
         gc.collect()
         gc.freeze()
+        gc.enable()
         needed += [name for name in self.setup["without"] if name in sys.modules]
         self.answer({"ready": True, "faults": faults[:50], "needed": needed})
 
