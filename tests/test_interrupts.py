@@ -1,6 +1,7 @@
 """Ctrl-C, a kill or a closed terminal ends a command soon, in one line, and leaves nothing behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,11 @@ from pathlib import Path
 import pytest
 from courses import hand_in, make_course
 from crashes import processes_below
+from scores import read_scores
 
+from fairmark.authoring import read_assignment
+from fairmark.course import open_course
+from fairmark.gradebook.assignments import ensure_assignment
 from fairmark.interrupts import Interrupted, hear_interrupts, heard_later
 from fairmark.rooms.policy import Policy
 from fairmark.rooms.room import Zygote
@@ -158,3 +163,35 @@ def test_who_does_not_want_to_hear_is_obeyed():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+BY_NBGRADER = (sys.executable, "-m", "nbgrader", "autograde", "ps1")
+
+
+@pytest.fixture
+def released(course, tmp_path):
+    """The same class, known to nbgrader's gradebook."""
+    copy = open_course(shutil.copytree(course.root, tmp_path / "course"))
+    ensure_assignment(copy, read_assignment(copy, "ps1"))
+    return copy
+
+
+def test_an_interrupt_of_nbgraders_command_leaves_nothing(released):
+    """The workers and rooms that it does not know of end with it, in the middle of what they are at."""
+    grader = subprocess.Popen(BY_NBGRADER, cwd=released.root, stderr=subprocess.DEVNULL)
+    seen = wait_for(grader, "sleep 987.654")
+    grader.send_signal(signal.SIGINT)
+    assert grader.wait(20) != 0  # the cell would go on for 30 s
+    assert left_of(seen) == {}
+
+
+def test_workers_behind_nbgraders_command_that_are_killed_are_replaced(released):
+    """nbgrader does not notice."""
+    hand_in(released, "slow", SLOW.format("2.125"))
+    grader = subprocess.Popen(BY_NBGRADER, cwd=released.root, stderr=subprocess.DEVNULL)
+    seen = wait_for(grader, "sleep 2.125")
+    for pid in [pid for pid, line in seen.items() if "spawn_main" in line]:
+        os.kill(pid, signal.SIGKILL)
+    assert grader.wait(120) == 0
+    assert {score.student: score.score for score in read_scores(released, "ps1")} == {"ann": 6, "slow": 6}
+    assert left_of(seen) == {}

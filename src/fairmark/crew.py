@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import socket
+import sys
 import time
 from collections import deque
 from concurrent.futures import (
@@ -17,8 +18,9 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from fairmark.errors import GraderError, UsageError
@@ -248,7 +250,7 @@ class _Processes(ProcessPoolExecutor):
             workers, context, initializer=start_process, initargs=(os.getpid(), self._seats, numbers)
         )
         try:
-            with kept_from_children():
+            with kept_from_children(), _nobodys_program():
                 for _ in range(workers):  # each of them starts a process
                     self.submit(import_parts)
             pair.share(ours)
@@ -268,6 +270,19 @@ class _Processes(ProcessPoolExecutor):
         for process in processes:
             process.join(max(0, until - time.monotonic()))
             process.kill()
+
+
+@contextmanager
+def _nobodys_program() -> Iterator[None]:
+    """Start processes in the block that do not import the program that this one runs, which may be anybody's.
+
+    A server that grades, or nbgrader's own command, would take seconds to import.
+    """
+    before, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
 
 
 def on_cluster(course: Course, assignment: Assignment, address: str) -> Crew:

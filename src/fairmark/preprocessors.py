@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import weakref
-from dataclasses import replace
+import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
@@ -14,11 +14,12 @@ from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter, NotebookExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import Preprocessor
+from nbformat.v4 import reads
 from nbgrader import preprocessors as stock
 from traitlets import Bool
 
 from fairmark import quiz
-from fairmark.assembly import AssembledNotebook, assemble, find_untouched, read_questions, to_notebook
+from fairmark.assembly import AssembledNotebook, assemble, read_questions, to_notebook
 from fairmark.authoring import clear, read_assignment
 from fairmark.course import Course
 from fairmark.errors import AuthorError, Ungradable, UsageError
@@ -30,7 +31,6 @@ from fairmark.intake import (
     is_active,
     is_entered,
     read_notebook,
-    read_parcel,
     read_timestamp,
 )
 from fairmark.outputs import clean_html
@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from fairmark.course import Assignment, Parcel
+    from fairmark.ahead import Ahead
+    from fairmark.course import Assignment, Parcel, Submission
     from fairmark.fingerprint import Ground
-    from fairmark.grading import Graded
-    from fairmark.hall import Hall
+    from fairmark.results import SubmissionResult
 
 
 def _course_of(converter: Any) -> Course:
@@ -90,15 +90,29 @@ class SubmissionExporter(NotebookExporter):
         super().__init__(**kwargs)  # type: ignore[no-untyped-call]
         self._converter: Any = self.parent
         self.course = _course_of(self._converter)
-        self._halls: dict[str, Hall] = {}
+        self._classes: dict[str, Ahead] = {}
         self._grounds: dict[str, Ground] = {}
-        self._graded: dict[tuple[str, str], Graded] = {}
+        self._graded: dict[tuple[str, str], _Graded] = {}
         self._writer = Writer(self.course)
-        weakref.finalize(self, self._writer.close)
-        self._saved: Graded | None = None
+        self._saved: _Graded | None = None
         if not stock.Execute(config=self.course.config).enabled:
             self.log.warning("--no-execute is not heeded: outputs that students hand in prove nothing.")
         self._take_over_intake()
+        self._close_at_the_end()
+
+    def _close_at_the_end(self) -> None:
+        """Let nothing outlive the batch, however it ends: at the program's own end it would be too late."""
+        convert = self._converter.convert_notebooks
+
+        def convert_and_close() -> None:
+            try:
+                convert()
+            finally:
+                for each in self._classes.values():
+                    each.session.close(at_once=True)
+                self._writer.close()
+
+        self._converter.convert_notebooks = convert_and_close
 
     def _take_over_intake(self) -> None:
         """Let nbgrader copy nothing that was handed in: it follows links, waits for pipes, and has no limits.
@@ -121,7 +135,7 @@ class SubmissionExporter(NotebookExporter):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Return the assembled notebook for a submitted one."""
         place = resources["nbgrader"]
-        source = self.hall(place["assignment"]).assignment.notebook(place["notebook"])
+        source = self.class_of(place["assignment"]).session.assignment.notebook(place["notebook"])
         try:
             assembled: AssembledNotebook = assemble(source, read_notebook(Path(filename)))
         except Ungradable as error:
@@ -130,33 +144,47 @@ class SubmissionExporter(NotebookExporter):
         resources["metadata"] = {"name": source.name, "path": str(Path(filename).parent)}
         return self.from_notebook_node(to_notebook(assembled), resources=resources, **kwargs)  # type: ignore[no-any-return, no-untyped-call]
 
-    def hall(self, assignment_id: str) -> Hall:
-        """Return where an assignment is graded."""
-        from fairmark.hall import Hall  # noqa: PLC0415 - the other plug points need no rooms
+    def class_of(self, assignment_id: str) -> Ahead:
+        """Return an assignment's submissions, which are graded ahead of nbgrader."""
+        from fairmark.ahead import Ahead  # noqa: PLC0415 - the other plug points need no rooms
+        from fairmark.batch import open_session  # noqa: PLC0415
 
-        if assignment_id not in self._halls:
+        if assignment_id not in self._classes:
             self._grounds[assignment_id] = take_ground(self.course, self.course.list_source(assignment_id))
-            assignment = read_assignment(self.course, assignment_id)
-            ensure_assignment(self.course, assignment)
-            hall = self._halls[assignment_id] = Hall(self.course, assignment)
-            weakref.finalize(self, hall.close)
+            upcoming = self._expect(assignment_id)
+            session = open_session(self.course, assignment_id, workers=None if len(upcoming) > 1 else 1)
+            self._classes[assignment_id] = Ahead(session, upcoming)
+            ensure_assignment(self.course, session.assignment)
             if self.course.sandbox == NONE:
                 self.log.warning(WARNING)
-        return self._halls[assignment_id]
+        return self._classes[assignment_id]
 
-    def grade(self, student: str, assignment_id: str) -> Graded:
+    def _expect(self, assignment_id: str) -> tuple[Submission, ...]:
+        """Return which submissions nbgrader will probably ask for, in its order."""
+        folders = {os.path.normpath(folder) for folder in self._converter.assignments}
+        if len(folders) == 1:
+            return ()
+        found = find_submissions(self.course, assignment_id)
+        due = (each for each in found if str(each.folder) in folders and self._is_due(each))
+        return tuple(sorted(due, key=lambda each: str(each.folder)))
+
+    def _is_due(self, submission: Submission) -> bool:
+        """Tell whether nbgrader will not leave a submission out: it is new, or `--force` was given."""
+        graded = self.course.autograded(submission.student, submission.assignment)
+        if self._converter.force or not graded.exists():
+            return True
+        before, _ = read_timestamp(graded)
+        return bool(before and submission.timestamp and submission.timestamp > before)
+
+    def grade(self, student: str, assignment_id: str) -> _Graded:
         """Grade a whole submission; nbgrader asks for its notebooks one by one."""
-        from fairmark.grading import grade_parcel  # noqa: PLC0415
-
         if (student, assignment_id) not in self._graded:
             found = find_submissions(self.course, assignment_id, (student,))
             if not found:
                 raise Ungradable(f"The folder of {student!r} cannot be read.")
-            hall = self.hall(assignment_id)
-            parcel = read_parcel(self.course, hall.assignment, found[0])
-            graded = grade_parcel(hall, parcel)
-            fingerprint = take_fingerprint(self._grounds[assignment_id], parcel)
-            graded = replace(graded, result=replace(graded.result, fingerprint=fingerprint))
+            parcel, written = self.class_of(assignment_id).grade(found[0])
+            written = written.stamped(take_fingerprint(self._grounds[assignment_id], parcel))
+            graded = _Graded(written.result, written.notebooks, written.untouched)
             self._graded = {(student, assignment_id): graded}
             _lay_beside(self.course.autograded(student, assignment_id), parcel)
         return self._graded[student, assignment_id]
@@ -166,18 +194,20 @@ class SubmissionExporter(NotebookExporter):
         graded = self.grade(student, assignment_id)
         if self._saved is graded:  # nbgrader asks with each of its notebooks
             return
-        assignment = self.hall(assignment_id).assignment
-        self._writer.save(
-            graded.result,
-            {
-                name: find_untouched(assignment.notebook(name), node)
-                for name, node in graded.notebooks.items()
-            },
-        )
+        self._writer.save(graded.result, graded.untouched)
         path = self.course.autograded(student, assignment_id) / RESULT
         path.unlink(missing_ok=True)  # from last time, and read-only
         path.write_text(to_json(graded.result), encoding="utf-8")
         self._saved = graded
+
+
+@dataclass(frozen=True, slots=True)
+class _Graded:
+    """One submission's result, its notebooks as text by name, and the answer cells that nobody touched."""
+
+    result: SubmissionResult
+    notebooks: dict[str, str]
+    untouched: dict[str, tuple[str, ...]]
 
 
 def _tell_time(folder: str) -> datetime | None:
@@ -202,8 +232,8 @@ class GradeNotebook(stock.NbGraderPreprocessor):  # type: ignore[misc]
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:  # noqa: ARG002
         """Grade the submission."""
         place = resources["nbgrader"]
-        graded: Graded = self.parent.grade(place["student"], place["assignment"])
-        return graded.notebooks[place["notebook"]], resources
+        graded: _Graded = self.parent.grade(place["student"], place["assignment"])
+        return reads(graded.notebooks[place["notebook"]]), resources
 
 
 class SaveGrades(stock.NbGraderPreprocessor):  # type: ignore[misc]
