@@ -561,6 +561,35 @@ def test_what_an_instructors_cell_calls_is_called_once(sitting):
     assert verdict(sitting, "assert calls == [5, 1, 7]")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "print(x)",
+        "import warnings; warnings.warn('x')",
+        "import os; os.write(2, b'x')",
+        "raise ValueError(x)",
+    ],
+)
+def test_what_prints_warns_or_fails_is_called_once_as_well(sitting, line):
+    """A student who looks for a fault with `print` must not lose what one who does not look gets."""
+    sitting.run_student(f"calls = []\ndef f(x):\n    calls.append(x)\n    {line}\n    return len(calls)")
+    cell = (
+        "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()) as told:\n"
+        "    try:\n        told.result = f(7)\n    except ValueError as error:\n        told.result = str(error)"
+    )
+    run_shared(sitting, cell)
+    expected = ("7\n" if "print" in line else "", "7" if "raise" in line else 1)
+    for room in (sitting.run_student, lambda text: sitting.run_test(TestCell(text, NAMES))):
+        assert room(f"assert (told.getvalue(), told.result) == {expected!r}").good
+    assert verdict(sitting, "assert calls == [7]")
+
+
+def test_arguments_may_have_any_name(sitting):
+    """Also those that our own methods have."""
+    test = "assert f(self=1, function=2, name=3) == {'self': 1, 'function': 2, 'name': 3}"
+    assert check(sitting, "def f(**named): return named", test, ["f"]).good
+
+
 def test_random_results_are_the_same_in_both_rooms(sitting):
     """Equal calls get their answers in their order."""
     sitting.run_student("import random\ndef noise(): return random.random()")

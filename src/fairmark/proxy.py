@@ -256,7 +256,7 @@ class StandIn:
     def __deepcopy__(self, _: Any) -> StandIn:
         return self
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
         return _ask(self, "call", args, kwargs)
 
     def __getattr__(self, name: str) -> Any:

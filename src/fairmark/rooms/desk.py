@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 WORK = os.environ.get("HOME", "/home/student") + "/work"
 TRUSTED = os.environ.get("TMPDIR", "/tmp") + "/trusted"  # noqa: S108 - the room's private folder
 
+_MOST_PRINTED = 100_000  # characters that a test gets to see of what one call prints
+
 OPERATORS: dict[str, Callable[..., Any]] = {
     name: getattr(operator, name)
     for name in (
@@ -242,12 +244,18 @@ class StudentDesk(Desk):
         if key is None:
             return function(*args, **kwargs)
         before = _mutable_parts("call", (function, args, kwargs))
-        room = self.outputs.left
-        result = function(*args, **kwargs)
-        if self.outputs.left == room:  # what it prints may be looked at where it is called
-            with suppress(WireError):  # an object that has to stay here, and may have changed by then
-                changed = _changed_parts(before)
-                self.recall.keep(key, function, pack_frame(["answer", True], (result, changed, "")))
+        printed, usual = io.StringIO(), sys.stdout
+        sys.stdout = _Tee(printed, usual)
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:
+            self.recall.keep(key, function, pack_frame(["answer", False], _describe(error)))
+            raise
+        finally:
+            sys.stdout = usual
+        with suppress(WireError):  # an object that has to stay here, and may have changed by then
+            answer = result, _changed_parts(before), printed.getvalue()[:_MOST_PRINTED]
+            self.recall.keep(key, function, pack_frame(["answer", True], answer))
         return result
 
     # the questions
@@ -341,7 +349,7 @@ class StudentDesk(Desk):
                     self.depth -= 1
         finally:
             sys.stdout = self.streams[0]
-        text = printed.getvalue()[:100_000]
+        text = printed.getvalue()[:_MOST_PRINTED]
         return pack_frame(["answer", True], (result, _changed_parts(before), text), self.refer)
 
     def answer(self, message: list[Any], tree: Any, body: bytes) -> None:
@@ -395,15 +403,18 @@ def _is_of_notebook(kind: type) -> bool:
 class _Tee(io.TextIOBase):
     """Keeps what a function prints while a test calls it, for tests that look at it."""
 
-    def __init__(self, store: io.StringIO) -> None:
+    def __init__(self, store: io.StringIO, shown: Any = None) -> None:
         self.store = store
+        self.shown = shown
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        if self.store.tell() < 100_000:
-            self.store.write(str(text))
+        if self.store.tell() < _MOST_PRINTED:
+            self.store.write(str(text)[:_MOST_PRINTED])
+        if self.shown is not None:
+            self.shown.write(text)
         return len(text)
 
 
