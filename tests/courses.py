@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 
 from fairmark.course import Course, open_course
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MEAN = '''def mean(numbers):
     """Return the mean."""
@@ -131,16 +135,36 @@ def hand_in(course: Course, student: str, source: str = RIGHT_ANSWER) -> Path:
     return write(course.root / "submitted" / student / "ps1" / "numbers.ipynb", notebook(*given))
 
 
+# Several commands in one process, one after the other: to start it takes longer than what most of them do.
+_COMMANDS = """
+import gc, json, sys
+from nbgrader.apps.nbgraderapp import NbGraderApp
+for words in json.loads(sys.argv[1]):
+    NbGraderApp.launch_instance(words)
+    NbGraderApp.clear_instance()
+    gc.collect()  # rooms end with what has opened them
+"""
+
+
 def run_nbgrader(root: Path, *arguments: str) -> str:
     """Run one of nbgrader's own commands in the course and return what it told."""
+    return _run(root, ["-m", "nbgrader", *arguments])
+
+
+def run_nbgrader_commands(root: Path, *commands: Sequence[str], **environment: str) -> str:
+    """Run several of nbgrader's own commands in the course and return what they told."""
+    return _run(root, ["-c", _COMMANDS, json.dumps(commands)], **environment)
+
+
+def _run(root: Path, words: list[str], **environment: str) -> str:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
+        [sys.executable, *words],
         cwd=root,
-        env=os.environ | {"PATH": path},
+        env=os.environ | {"PATH": path} | environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr[-5000:]
     return done.stderr

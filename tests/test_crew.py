@@ -11,6 +11,7 @@ from courses import hand_in, make_course
 from crashes import processes_below
 from scores import read_scores
 
+from fairmark import crew
 from fairmark.batch import grade_assignment
 from fairmark.errors import UsageError
 from fairmark.survey import survey_assignment
@@ -153,8 +154,9 @@ def test_a_cluster_grades_although_one_of_its_workers_is_killed(course, cluster)
     assert survey_assignment(course, "ps1").todo == ()
 
 
-def test_no_scheduler_is_wrong_use(course):
+def test_no_scheduler_is_wrong_use(course, monkeypatch):
     """The message names the address."""
     pytest.importorskip("distributed", reason="Dask is not installed: pip install 'fairmark[dask]'")
+    monkeypatch.setattr(crew, "_CONNECT_SECONDS", 1)
     with pytest.raises(UsageError, match=r"127\.0\.0\.1:9"):
         grade_assignment(course, "ps1", dask="tcp://127.0.0.1:9")

@@ -4,7 +4,7 @@ import json
 
 import nbformat
 import pytest
-from courses import answer, check, make_course, markdown, notebook, run_nbgrader, write
+from courses import answer, check, make_course, markdown, notebook, run_nbgrader_commands, write
 
 from fairmark.batch import grade_assignment
 from fairmark.errors import AuthorError
@@ -101,8 +101,7 @@ def test_students_are_told_in_the_release_and_at_the_import_through_both_doors(t
         write(course.submitted(student, "ps1") / "maxima.ipynb", nbformat.from_dict(handed))
     batch = grade_assignment(course, "ps1", workers=1)
     assert {result.submission.student: result.score for result in batch.results} == {"cheat": 0, "honest": 4}
-    run_nbgrader(course.root, "autograde", "ps1", "--force")
-    run_nbgrader(course.root, "generate_feedback", "ps1")
+    run_nbgrader_commands(course.root, ("autograde", "ps1", "--force"), ("generate_feedback", "ps1"))
     page = (course.feedback("cheat", "ps1") / "maxima.html").read_text()
     assert "this notebook has to be solved without scipy, skimage" in page
 

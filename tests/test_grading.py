@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from courses import answer, check, make_course, notebook, run_nbgrader, write
+from courses import answer, check, make_course, notebook, run_nbgrader_commands, write
 
 from fairmark.batch import grade_assignment
 
@@ -45,8 +45,7 @@ def test_handed_in_files_reach_the_tests(course, door):
     if door == "fairmark":
         grade_assignment(course, "ps1", workers=1)
     else:
-        run_nbgrader(course.root, "generate_assignment", "ps1")
-        run_nbgrader(course.root, "autograde", "ps1", "--force")
+        run_nbgrader_commands(course.root, ("generate_assignment", "ps1"), ("autograde", "ps1", "--force"))
     items = read_items(course)
     assert items.keys() == {"beside", "inside"}
     for [item] in items.values():

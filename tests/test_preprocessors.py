@@ -9,7 +9,18 @@ from pathlib import Path
 import nbformat
 import nbgrader
 import pytest
-from courses import answer, check, code, make_course, markdown, notebook, question, run_nbgrader, write
+from courses import (
+    answer,
+    check,
+    code,
+    make_course,
+    markdown,
+    notebook,
+    question,
+    run_nbgrader,
+    run_nbgrader_commands,
+    write,
+)
 from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
@@ -135,9 +146,7 @@ def graded(tmp_path_factory):
         course.source("ps1") / "numbers.ipynb"
     )
     (course.root / "submitted" / "eve").symlink_to("ann")
-    told = run_nbgrader(course.root, "autograde", "ps1")
-    run_nbgrader(course.root, "generate_feedback", "ps1")
-    run_nbgrader(course.root, "export")
+    told = run_nbgrader_commands(course.root, ("autograde", "ps1"), ("generate_feedback", "ps1"), ("export",))
     return course, told
 
 
@@ -392,8 +401,7 @@ def test_nbgraders_example_class_gets_the_same_marks_as_without_fairmark(tmp_pat
         shutil.copytree(guide / "submitted", root / "submitted")
         header = 'c.IncludeHeaderFooter.header = "source/header.ipynb"'
         (root / "nbgrader_config.py").write_text(f"c = get_config()\n{enable}\n{header}\n")
-        for command in ("generate_assignment", "autograde"):
-            run_nbgrader(root, command, "ps1")
+        run_nbgrader_commands(root, ("generate_assignment", "ps1"), ("autograde", "ps1"))
     assert read_marks(tmp_path / "ours") == read_marks(tmp_path / "stock")
     assert read_scores(open_course(tmp_path / "ours"), "ps1")[1].score == 3
 

@@ -1,14 +1,21 @@
 """Tests reach a student's functions by calls across; the student's code cannot reach the tests."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from crashes import processes_below
 
 from fairmark.errors import SandboxError
-from fairmark.rooms.room import Opening
+from fairmark.rooms.policy import Limits, Policy
+from fairmark.rooms.room import Opening, Zygote
 from fairmark.sitting import Sitting, TestCell
+
+BUSY = [sys.executable, "-c", "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"]
 
 
 @pytest.fixture
@@ -335,6 +342,38 @@ def test_an_endless_loop_is_interrupted_and_the_session_goes_on(sitting):
     assert check(sitting, "", "assert a == 1").good
 
 
+@pytest.fixture
+def slow_sitting():
+    """Rooms with half a second for a cell, on a processor that they share with three that never rest."""
+    processor = max(os.sched_getaffinity(0))
+    limits = Limits(cell_seconds=0.5, submission_seconds=60)
+    with contextlib.ExitStack() as opened:
+        zygotes = [opened.enter_context(Zygote(Policy(role, limits))) for role in ("student", "examiner")]
+        for zygote in zygotes:
+            for pid in processes_below(zygote.process.pid):
+                os.sched_setaffinity(pid, {processor})
+        slow = opened.enter_context(Sitting(*zygotes, work={}, trusted={}, seeds=(1, 2)))
+        slow.run_student("import time")
+        assert slow.run_test(TestCell("import time")).good
+        for _ in range(3):
+            busy = subprocess.Popen([*BUSY, str(processor)], start_new_session=True)
+            opened.callback(busy.wait)
+            opened.callback(busy.kill)
+        yield slow
+
+
+def test_a_mark_does_not_depend_on_how_busy_the_machine_is(slow_sitting):
+    """What a cell waits for a processor is not its time, in both rooms; and what never ends is stopped even so."""
+    work = "def f(seconds):\n    ends = time.process_time() + seconds\n    while time.process_time() < ends: pass\n    return 3\n"
+    began = time.monotonic()
+    run = slow_sitting.run_student(work + "f(0.2)")
+    assert run.good, run
+    assert time.monotonic() - began > 0.5, "the machine was not busy"
+    run = slow_sitting.run_test(TestCell("assert f(0.1) == 3\n" + work + "f(0.1)", frozenset({"f"})))
+    assert run.good, run
+    assert slow_sitting.run_student("while True: pass").lost == "timeout"
+
+
 def test_a_test_that_cannot_run_is_our_fault(sitting):
     """A missing module of the author's is no wrong answer."""
     assert "no_such_module" in sitting.run_test(TestCell("import no_such_module")).ours
@@ -450,6 +489,22 @@ def test_what_a_student_gives_is_never_our_fault(sitting, student, test):
     """Too large, too long, of a bad form: no points, and nobody has to look."""
     run = check(sitting, student, test)
     assert (run.good, run.ours) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("end", "ours"),
+    [("kept.append(b'a' * 6 * 10**8)", ""), ("os._exit(3)", "the test itself did not come to its end")],
+)
+def test_an_examiners_room_that_ends_while_an_answer_is_on_its_way_is_no_surprise(sitting, end, ours):
+    """Whose fault that is depends on how it ended, not on the moment."""
+    sitting.run_student(
+        "import time, numpy as np\ndef f():\n    time.sleep(0.5)\n    return np.zeros(6 * 10**6)"
+    )
+    test = f"import os, threading\nkept = []\nthreading.Timer(0.1, lambda: {end}).start()\nwhile True: f()"
+    run = sitting.run_test(TestCell(test, frozenset({"f"})))
+    assert not run.good
+    assert (ours in run.ours) if ours else (run.ours == "")
+    assert sitting.run_test(TestCell("assert f().sum() == 0", frozenset({"f"}))).good
 
 
 def test_no_markup_of_the_students_gets_into_a_tests_outputs(sitting):

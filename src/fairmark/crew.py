@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 _ATTEMPTS = 3
 _END_SECONDS = 5.0
 _GRACE_SECONDS = 120.0  # for rooms that have to be started again, and for slow machines
+_CONNECT_SECONDS = 15
 
 
 @dataclass(slots=True)
@@ -305,7 +306,7 @@ def on_cluster(course: Course, assignment: Assignment, address: str) -> Crew:
     except ImportError:
         raise UsageError("A cluster needs Dask: pip install 'fairmark[dask]'") from None
     try:
-        client = Client(address, timeout="15s", set_as_default=False)
+        client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise UsageError(f"No Dask scheduler answers at {address}: {error}") from None
     brief = write_brief(course, assignment, elsewhere=True)

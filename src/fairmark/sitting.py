@@ -7,6 +7,7 @@ with the cells before the loss run again.
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ from fairmark.rooms.limits import (
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from fairmark.packages import Package
     from fairmark.results import Limit
@@ -38,7 +39,10 @@ _MAX_FILES = 1_000
 _MAX_FILES_BYTES = 32 * 2**20
 _MAX_NAME = 200
 _EXAMINER_GRACE_SECONDS = 10.0
-_MOMENT_SECONDS = 2.0
+_MOMENT_SECONDS = 10.0
+# A cell is not stopped for having waited for a processor that others use, up to so many times its own limit.
+_PATIENCE = 4.0
+_LEAST_SECONDS = 0.05
 # What a function has used up of these stays used up after it has come back.
 _LASTING = frozenset({"processes", "threads", "disk", "files", "shared_memory", "open_files"})
 
@@ -176,8 +180,9 @@ class Sitting:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _deadline(self) -> float:
-        return min(time.monotonic() + self.limits.cell_seconds, self._ends)
+    def clock(self, *rooms: Room | None) -> Clock:
+        """Return the time that a cell has from now on in `rooms`."""
+        return Clock(self.limits.cell_seconds, self._ends, rooms)
 
     def _out_of_time(self) -> CellRun | None:
         if time.monotonic() < self._ends:
@@ -217,10 +222,10 @@ class Sitting:
         return run
 
     def _run_there(self, room: Room, source: str, shared: frozenset[str] = frozenset()) -> CellRun:
-        deadline = self._deadline()
+        clock = self.clock(room)
         try:
-            room.send(pack_frame(["run", sorted(shared)], source), deadline)
-            return self._explain(room, self._read_run(room, deadline))
+            room.send(pack_frame(["run", sorted(shared)], source), clock.deadline)
+            return self._explain(room, self._read_run(room, clock))
         except TimeoutError:
             return self._stop_student(room)
         except RoomLost as lost:
@@ -235,8 +240,8 @@ class Sitting:
         limit = find_limit(*last_error(run.outputs), room.look, self.limits)
         return replace(run, limit=limit, message=tell_limit(limit, self.limits)) if limit else run
 
-    def _read_run(self, room: Room, deadline: float) -> CellRun:
-        message, tree, _, body = room.receive(deadline)
+    def _read_run(self, room: Room, clock: Clock) -> CellRun:
+        message, tree, _, body = clock.receive(room)
         try:
             if message[0] != "ran" or not isinstance(message[1], bool):
                 raise WireError("not an answer to this cell")
@@ -252,7 +257,7 @@ class Sitting:
         """Interrupt a cell that takes too long, as a person would; end the room if it does not listen."""
         late = self.too_late()
         try:
-            run = self._read_run(room, room.interrupt())
+            run = self._read_run(room, Clock(room.interrupt(), math.inf, (room,)))
         except (TimeoutError, RoomLost):
             room.close()
             return self._lose_student(late)
@@ -318,9 +323,10 @@ class Sitting:
         return self._examiner
 
     def _examine(self, examiner: Room, student: Room | None, cell: TestCell, *, carries: bool) -> CellRun:
-        files = self._fetch_files(student, self._deadline(), is_test=carries)
+        files = self._fetch_files(student, is_test=carries)
         self._holds_files |= bool(files)
-        deadline = self._deadline()  # what the student's room takes for its files is not the test's time
+        # What the student's room took for its files is not the test's time.
+        clock = self.clock(examiner, self._student)
         try:
             question = {
                 "source": cell.source,
@@ -331,8 +337,8 @@ class Sitting:
                 "quiet": cell.quiet,
                 "carries": carries,
             }
-            examiner.send(pack_frame(["run"], question), deadline)
-            return _Conversation(self, examiner, self._student, deadline, given=self._holds_files).hold()
+            examiner.send(pack_frame(["run"], question), clock.deadline)
+            return _Conversation(self, examiner, self._student, clock, given=self._holds_files).hold()
         except (TimeoutError, RoomLost) as error:
             examiner.close()
             self._examiner = None
@@ -340,13 +346,14 @@ class Sitting:
             self._shaken = f"an earlier test did not come to its end: {words}"
             return CellRun(good=False, ours=f"the test itself did not come to its end: {words}")
 
-    def _fetch_files(self, student: Room | None, deadline: float, *, is_test: bool) -> dict[str, bytes]:
+    def _fetch_files(self, student: Room | None, *, is_test: bool) -> dict[str, bytes]:
         """Return the files that the student's cells wrote since the last test."""
         if student is None:
             return {}
+        clock = self.clock(student)
         try:
-            student.send(pack_frame(["ask", "files"], (is_test,)), deadline)
-            message, tree, _, body = student.receive(deadline)
+            student.send(pack_frame(["ask", "files"], (is_test,)), clock.deadline)
+            message, tree, _, body = clock.receive(student)
             answer = unpack_value(tree, body)
             return _choose_files(answer[0]) if message[:2] == ["answer", True] else {}
         except (WireError, LookupError, TypeError, AttributeError):
@@ -409,21 +416,67 @@ def _is_harmless(name: str) -> bool:
     )
 
 
-def _soon(deadline: float) -> float:
-    """Return a deadline that an answer can still meet, although the cell's own may have just passed."""
-    return max(deadline, time.monotonic() + _MOMENT_SECONDS)
+class Clock:
+    """The time of one cell: for how long its rooms have no processor, because others use it, is not counted.
+
+    A mark must not depend on how busy the machine is. There is an end to it, because a student's processes
+    may wait for one another.
+
+    Parameters
+    ----------
+    seconds : float
+        What the cell may take.
+    ends : float
+        The moment of `time.monotonic` when it is over in any case.
+    rooms : sequence of Room or None
+        Those in which it runs, one at a time.
+    """
+
+    def __init__(self, seconds: float, ends: float, rooms: Sequence[Room | None]) -> None:
+        self.began = time.monotonic()
+        self.seconds = seconds
+        self.ends = ends
+        self.rooms = [room for room in rooms if room is not None]
+        self.deadline = min(self.began + seconds, ends)
+
+    def receive(self, room: Room) -> tuple[list[Any], Any, bytes, bytes]:
+        """Return a room's next frame as `Room.receive` does."""
+        while True:
+            try:
+                return room.receive(self.deadline)
+            except TimeoutError:
+                if not self._go_on():
+                    raise
+
+    def _go_on(self) -> bool:
+        """Set a later deadline; tell whether there is one."""
+        waited = sum(room.waited(self.began) for room in self.rooms)
+        later = min(self.began + self.seconds + min(waited, _PATIENCE * self.seconds), self.ends)
+        if later < max(self.deadline, time.monotonic()) + _LEAST_SECONDS:
+            return False
+        self.deadline = later
+        return True
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count a time that was not the cell's."""
+        self.began += seconds
+        self.deadline += seconds
+
+    def soon(self) -> float:
+        """Return a deadline that an answer to our own room can meet, although the cell's has just passed."""
+        return max(self.deadline, time.monotonic() + _MOMENT_SECONDS)
 
 
 class _Conversation:
     """What passes between the two rooms while one test cell runs."""
 
     def __init__(
-        self, sitting: Sitting, examiner: Room, student: Room | None, deadline: float, *, given: bool
+        self, sitting: Sitting, examiner: Room, student: Room | None, clock: Clock, *, given: bool
     ) -> None:
         self.sitting = sitting
         self.examiner = examiner
         self.student = student
-        self.deadline = deadline
+        self.clock = clock
         self.lost = "" if student is not None else "crash"
         self.words = "" if student is not None else "an earlier cell ends every room it runs in"
         self.limit: Limit = ""
@@ -433,25 +486,28 @@ class _Conversation:
         """Carry frames until the test has come to its end."""
         while True:
             try:
-                message, tree, head, body = self.examiner.receive(self.deadline)
+                message, tree, head, body = self.clock.receive(self.examiner)
+                if message[0] == "ran":
+                    return self._read_verdict(message, tree, body)
+                self._serve(message, tree, head, body)
             except TimeoutError:
-                if self._interrupt():
-                    continue
-                return self._failed()
+                if not self._interrupt():
+                    return self._failed()
             except RoomLost as lost:
                 return self._end(lost)
-            if message[0] == "ran":
-                return self._read_verdict(message, tree, body)
-            if message[0] == "inquire":
-                self._inquire(message, tree, body)
-                continue
-            if message[0] not in ("ask", "called"):
-                raise GraderError(f"the examiner's room said {message[0]!r}")
-            answer = self._carry(head, body)
-            if answer is None:
-                self.examiner.send(pack_frame(["stopped", self.words]), _soon(self.deadline))
-            else:
-                self.examiner.channel.forward(*answer, deadline=_soon(self.deadline))
+
+    def _serve(self, message: list[Any], tree: Any, head: bytes, body: bytes) -> None:
+        """Answer what the examiner's room asks."""
+        if message[0] == "inquire":
+            self._inquire(message, tree, body)
+            return
+        if message[0] not in ("ask", "called"):
+            raise GraderError(f"the examiner's room said {message[0]!r}")
+        answer = self._carry(head, body)
+        if answer is None:
+            self.examiner.send(pack_frame(["stopped", self.words]), self.clock.soon())
+        else:
+            self.examiner.forward(*answer, self.clock.soon())
 
     def _failed(self) -> CellRun:
         return CellRun(good=False, lost=self.lost, message=self.words, limit=self.limit)
@@ -463,8 +519,8 @@ class _Conversation:
             told = (True, self.sitting.inquire(str(message[1]), unpack_value(tree, body)))
         except GraderError as error:
             told = (False, str(error))
-        self.deadline += time.monotonic() - began
-        self.examiner.send(pack_frame(["told", told[0]], told[1]), _soon(self.deadline))
+        self.clock.leave_out(time.monotonic() - began)
+        self.examiner.send(pack_frame(["told", told[0]], told[1]), self.clock.soon())
 
     def _interrupt(self) -> bool:
         """Stop a test that goes on and on over what the student's code gave: an endless generator, say.
@@ -479,7 +535,7 @@ class _Conversation:
             self.sitting.lose_examiner()
             return False
         self._stop(self.sitting.too_late())
-        self.examiner.interrupt()
+        self.clock = Clock(self.examiner.interrupt(), math.inf, (self.examiner,))
         return True
 
     def _end(self, lost: RoomLost) -> CellRun:
@@ -498,12 +554,10 @@ class _Conversation:
             return None
         self.asked = True
         try:
-            self.student.channel.forward(head, body, deadline=self.deadline)
-            message, tree, head, body = self.student.receive(self.deadline)
+            self.student.forward(head, body, self.clock.deadline)
+            message, tree, head, body = self.clock.receive(self.student)
         except TimeoutError:
             self._stop(self.sitting.too_late())
-        except OSError:
-            self._stop(self.student.loss("crash"))
         except RoomLost as lost:
             self._stop(lost)
         else:
@@ -537,7 +591,7 @@ class _Conversation:
         self.lost, self.words, self.limit = lost.reason, str(lost), limit_of_loss(lost)
         self.sitting.lose(lost)
         # The test now learns that its question has no answer, and needs a moment to come to its end.
-        self.deadline = time.monotonic() + _EXAMINER_GRACE_SECONDS
+        self.clock = Clock(_EXAMINER_GRACE_SECONDS, math.inf, (self.examiner,))
 
     def _read_verdict(self, message: list[Any], tree: Any, body: bytes) -> CellRun:
         verdict = unpack_value(tree, body)

@@ -25,7 +25,7 @@ class Limits:
     Parameters
     ----------
     cell_seconds : float
-        Wall clock for one cell.
+        Wall clock for one cell; for how long it has no processor, because others use it, is not counted.
     submission_seconds : float
         Wall clock for all cells of one notebook, both rooms together.
     cpu_seconds : float

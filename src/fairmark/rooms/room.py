@@ -287,6 +287,11 @@ class Zygote:
         """Send an interrupt to what runs in a room."""
         self._order("interrupt", number, {})
 
+    def ask_wait(self, number: int, since: float) -> float:
+        """Return for how many seconds a room could run and had no processor, since a moment."""
+        self._order("wait", number, {"since": since})
+        return float(self._hear(_CLOSE_SECONDS, number)["waited"])
+
     def look_at_room(self, number: int) -> Evidence:
         """Return what was seen of a room since the last look."""
         self._order("look", number, {})
@@ -403,6 +408,15 @@ class Room:
         except OSError:
             raise self._lost() from None
 
+    def forward(self, head: bytes, body: bytes, deadline: float) -> None:
+        """Send a frame on as it came from another room: see `send`."""
+        try:
+            self.channel.forward(head, body, deadline)
+        except TimeoutError:
+            raise
+        except OSError:
+            raise self._lost() from None
+
     def receive(self, deadline: float) -> tuple[list[Any], Any, bytes, bytes]:
         """Return the next frame: envelope, tree, head and body.
 
@@ -452,10 +466,17 @@ class Room:
         except SandboxError:
             return Evidence()
 
+    def waited(self, since: float) -> float:
+        """Return for how many seconds since a moment of `time.monotonic` it could not have a processor."""
+        try:
+            return self.zygote.ask_wait(self.number, since) if self.open else 0.0
+        except SandboxError:
+            return 0.0
+
     def interrupt(self) -> float:
-        """Interrupt what runs; return until when it has time to stop."""
+        """Interrupt what runs; return how many seconds it has to stop."""
         self.zygote.interrupt(self.number)
-        return time.monotonic() + _INTERRUPT_SECONDS
+        return _INTERRUPT_SECONDS
 
     def close(self) -> str:
         """End the room and everything in it; return why it ended."""

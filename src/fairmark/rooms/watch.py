@@ -98,6 +98,14 @@ def eldest_child(pid: int) -> int | None:
     return min(children)[1] if children else None
 
 
+def read_wait(pid: int) -> float:
+    """Return for how many seconds the first thread of a process could run and had no processor."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, LookupError, ValueError):
+        return 0.0
+
+
 def weigh(top: int) -> int:
     """Return the bytes of the processes at and below `top`, shared pages divided by the number of users."""
     stats = _read_stats()

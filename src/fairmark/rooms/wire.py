@@ -444,6 +444,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self._begun = bytearray()  # what has come of a frame that is not whole yet
 
     def _wait(self, deadline: float | None, event: int) -> None:
         if deadline is None:
@@ -454,15 +455,13 @@ class Channel:
         if left <= 0 or not poll.poll(left * 1000):
             raise TimeoutError
 
-    def _read(self, size: int, deadline: float | None) -> bytes:
-        data = bytearray()
-        while len(data) < size:
+    def _read(self, size: int, deadline: float | None) -> None:
+        while len(self._begun) < size:
             self._wait(deadline, select.POLLIN)
-            part = self.sock.recv(min(size - len(data), 2**20))
+            part = self.sock.recv(min(size - len(self._begun), 2**20))
             if not part:
                 raise EOFError
-            data += part
-        return bytes(data)
+            self._begun += part
 
     def send(self, frame: bytes, deadline: float | None = None) -> None:
         """Send one frame; `deadline` is in seconds of `time.monotonic`.
@@ -481,17 +480,21 @@ class Channel:
             view = view[self.sock.send(view[: 2**16]) :]
 
     def receive(self, deadline: float | None = None) -> tuple[bytes, bytes]:
-        """Return head and body of the next frame.
+        """Return head and body of the next frame; one that does not come in time can be waited for again.
 
         Raises
         ------
         TimeoutError, EOFError, OSError, WireError
             Where none comes in time, the other side is gone, or what comes is no frame.
         """
-        magic, head, body = _PREFIX.unpack(self._read(_PREFIX.size, deadline))
+        start = _PREFIX.size
+        self._read(start, deadline)
+        magic, head, body = _PREFIX.unpack_from(self._begun)
         _require(magic == _MAGIC, "not a frame")
         _require(head <= MAX_HEAD and body <= MAX_BODY, "a frame larger than the limit")
-        return self._read(head, deadline), self._read(body, deadline)
+        self._read(start + head + body, deadline)
+        frame, self._begun = memoryview(self._begun), bytearray()
+        return bytes(frame[start : start + head]), bytes(frame[start + head :])
 
     def forward(self, head: bytes, body: bytes, deadline: float | None = None) -> None:
         """Send a frame on as it came."""

@@ -1,8 +1,9 @@
 """Runs inside bubblewrap: imports what rooms need once, then forks a locked-down room for each notebook.
 
-The zygote never runs a student's code. It takes orders over one socket (JSON in packets): ``open`` (with the
-room's own socket and, where there is one, the way into its cgroup), ``interrupt``, ``look``, ``close``, and
-``split`` (fork another zygote, for another worker); and it watches how much memory the open rooms use.
+The zygote never runs a student's code. It takes orders over one socket (JSON in packets): ``open`` (with
+the room's own socket and, where there is one, the way into its cgroup), ``interrupt``, ``look``, ``wait``
+(for how long did the room get no processor?), ``close``, and ``split`` (fork another zygote, for another
+worker); and it watches how much memory the open rooms use.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _SHARED_MEMORY = "/dev/shm"  # noqa: S108
 _DISKS = {_TEMPORARY: "disk", _SHARED_MEMORY: "shared_memory", _HOME: "disk"}
 _FULL = "bubblewrap"  # the level with namespaces of its own for each room
 _WALK_SECONDS = 1.0
+_PACES = 2_000  # so often is kept how long a room had waited for a processor
 _NAMESPACES = (
     linux.CLONE_NEWUSER
     | linux.CLONE_NEWNS
@@ -61,6 +63,26 @@ class _Room:
     walked: float = 0.0
     most: watch.Use = field(default_factory=watch.Use)  # since the last look
     full: set[str] = field(default_factory=set)
+    shell: int | None = None
+    crowded: bool = False  # by threads of its own: these, and not others, take its processors
+    paces: list[tuple[float, float]] = field(default_factory=list)  # moments, and the waits until then
+
+    def note_pace(self) -> float:
+        """Return how long its shell has waited for a processor until now, and keep it."""
+        self.shell = self.shell or watch.eldest_child(self.init)
+        waited = watch.read_wait(self.shell) if self.shell else 0.0
+        self.paces.append((time.monotonic(), waited))
+        if len(self.paces) > _PACES:
+            del self.paces[1:-1:2]
+        return waited
+
+    def waited_since(self, moment: float) -> float:
+        """Return the seconds that its shell has waited for a processor since a moment, because of others."""
+        if self.crowded:
+            return 0.0
+        waited = self.note_pace()
+        before = [each for when, each in self.paces if when <= moment]
+        return max(waited - (before or [0.0])[-1], 0.0)
 
     def note(self, use: watch.Use) -> None:
         """Keep the most of each number."""
@@ -69,8 +91,9 @@ class _Room:
 
     def share(self, use: watch.Use) -> None:
         """Let others go before a room in which more than a few run; before all of it where they are many."""
+        self.crowded = self.crowded or use.running > _MANY
         if use.running > _FEW:
-            watch.stand_back(self.init, watch.eldest_child(self.init) if use.running <= _MANY else None)
+            watch.stand_back(self.init, self.shell if use.running <= _MANY else None)
 
     def printed(self) -> int:
         """Return the bytes that C code and child processes have written to its outputs."""
@@ -341,6 +364,10 @@ class Zygote:
         elif order["order"] == "interrupt" and number in self.rooms:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.rooms[number].init, signal.SIGINT)
+        elif order["order"] == "wait":
+            room = self.rooms.get(number)
+            waited = room.waited_since(order["setup"]["since"]) if room is not None else 0.0
+            self.answer({"room": number, "waited": waited})
         elif order["order"] == "look":
             self.answer(self._look(number))
         elif order["order"] == "close":
@@ -443,6 +470,7 @@ class Zygote:
         limits = self.setup["limits"]
         uses = watch.measure({room.keeper for room in self.rooms.values()})
         for room in self.rooms.values():
+            room.note_pace()
             use = uses.get(room.keeper)
             if use is None:
                 continue
