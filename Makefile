@@ -10,7 +10,7 @@ demo: $(SET_UP)
 	$(BIN)/fairmark demo
 
 test: $(SET_UP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(SET_UP)
 	$(BIN)/ruff check .
