@@ -1,5 +1,7 @@
 """Grades the same class by stock nbgrader and by fairmark, in turn, and compares times and every score.
 
+The floor (see `floor.py`) runs the same cells and tests and does nothing else: no grader can be faster.
+
     python benchmarks/compare.py --students 30 --rounds 3 --otter /tmp/otter/bin/python
 
 ``--otter`` names the Python of an environment that has otter-grader, which then grades the class as well.
@@ -26,6 +28,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import floor
 import otter_grader
 import workload
 
@@ -61,6 +64,10 @@ def list_doors(otter: Path | None) -> list[Door]:
         Door("nbgrader autograde, fairmark enabled", lambda _: [stock], read_scores),
         Door("fairmark grade --workers 1", lambda _: [(*ours, "1")], read_scores),
         Door("fairmark grade --workers 2", lambda _: [(*ours, "2")], read_scores),
+        *(
+            Door(f"floor, {workers} worker{'s' * (workers > 1)}", partial(_run_floor, workers), _read_nothing)
+            for workers in (1, 2)
+        ),
     ]
     if otter is not None:
         ways = {
@@ -73,6 +80,14 @@ def list_doors(otter: Path | None) -> list[Door]:
             for name, way in ways.items()
         ]
     return doors
+
+
+def _run_floor(workers: int, root: Path) -> list[tuple[str, ...]]:
+    return [("python", str(Path(floor.__file__)), str(root), "--workers", str(workers))]
+
+
+def _read_nothing(root: Path) -> dict[tuple[str, str], float]:  # noqa: ARG001 - as the others read
+    return {}
 
 
 def prepare(folder: Path, students: int, doors: list[Door]) -> dict[Door, Path]:
@@ -131,7 +146,7 @@ def measure(students: int, rounds: int, doors: list[Door]) -> dict[Door, tuple[f
     for door in doors:
         same = sum(scores[door].get(key) == score for key, score in expected.items())
         equal = f"{same} of {len(expected)}" if len(scores[door]) == len(expected) else "not all graded"
-        table[door] = statistics.median(seconds[door]), equal
+        table[door] = statistics.median(seconds[door]), equal if scores[door] else "no marks"
     return table
 
 
