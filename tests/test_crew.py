@@ -69,6 +69,26 @@ def test_a_worker_and_zygotes_that_are_killed_cost_nobody_anything(course, kill_
     assert survey_assignment(course, "ps1").todo == ()
 
 
+PROGRAM = """
+import sys
+from pathlib import Path
+from fairmark.batch import grade_assignment
+from fairmark.course import open_course
+print("begins")
+batch = grade_assignment(open_course(Path(sys.argv[1])), "ps1", ("ann", "bob"), workers=2)
+print(*(result.score for result in batch.results))
+"""
+
+
+def test_workers_do_not_run_the_program_that_grades(course, tmp_path):
+    """It may be a server, or nbgrader's own command, and take seconds to start."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "program.py", course.root], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("begins\n6.0 2.0\n", "")
+
+
 def test_a_zygote_that_is_killed_under_a_single_grader_is_replaced(course, kill_one):
     """Also without worker processes."""
     killed = []
