@@ -251,8 +251,12 @@ def _import_gradebook() -> None:
     An interrupt is heard after that: some module on the way may swallow the exception that it raises.
     """
     with heard_later():
+        from sqlalchemy.orm import configure_mappers  # noqa: PLC0415
+
         import fairmark.gradebook.assignments  # noqa: PLC0415
         import fairmark.gradebook.writing  # noqa: F401, PLC0415
+
+        configure_mappers()  # the first look into the gradebook would do it
 
 
 def _open_gradebook(course: Course, assignment: Assignment) -> Writer:

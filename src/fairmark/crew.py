@@ -121,12 +121,18 @@ class Crew:
         read : callable
             Reads what was handed in.
         meanwhile : callable, optional
-            Called once when the first workers have something to do, which takes them longest.
+            Called once when the first workers have something to do, which takes them longest; where there is
+            one alone, before that.
         """
         waiting = deque[_Job]()
         coming = (_Job(submission, read(submission)) for submission in submissions)
         running: dict[Future[Written], _Job] = {}
         ahead = self.workers + 1 if self.workers > 1 else 1
+        if (
+            meanwhile is not None and self.workers == 1
+        ):  # it may be this process, which has its rooms to wait for
+            meanwhile()
+            meanwhile = None
         while True:
             while len(running) < ahead:
                 job = waiting.popleft() if waiting else next(coming, None)

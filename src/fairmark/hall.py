@@ -199,8 +199,11 @@ class Pair:
         return tuple(Zygote(policy, FULL, control) for policy, control in pairs)
 
     def close(self) -> None:
-        """End the zygotes and every room in them."""
-        for zygote in (*self._started, *self._zygotes):
+        """End the zygotes and every room in them, all at the same time."""
+        zygotes = *self._started, *self._zygotes
+        for zygote in zygotes:
+            zygote.control.close()
+        for zygote in zygotes:
             zygote.close()
         self._started = self._zygotes = ()
 

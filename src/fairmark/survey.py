@@ -13,7 +13,6 @@ from fairmark.autograded import read_result
 from fairmark.errors import UsageError
 from fairmark.fingerprint import SOURCE_CHANGED, explain, explain_source, take_fingerprint, take_ground
 from fairmark.intake import find_submissions, read_parcel
-from fairmark.ledger import read_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +71,12 @@ def survey_assignment(
     if missing:
         raise UsageError(f"Nothing was handed in for {assignment_id!r} by: {', '.join(missing)}.")
     ground = take_ground(course, source)
-    entries = read_ledger(course.db_url, assignment_id) if submissions and not force else {}
+    results = (
+        {}
+        if force
+        else {each.student: read_result(course, each.student, assignment_id) for each in submissions}
+    )
+    entries = _read_ledger(course, assignment_id) if any(results.values()) else {}
     todo: list[Submission] = []
     unchanged: list[SubmissionResult] = []
     reasons: Counter[str] = Counter()
@@ -81,7 +85,7 @@ def survey_assignment(
             todo.append(submission)
             reasons["all are graded again"] += 1
             continue
-        known = read_result(course, submission.student, assignment_id)
+        known = results[submission.student]
         fingerprint = take_fingerprint(ground, read_parcel(course, source, submission))
         why = _reasons(known, fingerprint, entries.get(submission.student))
         if known is not None and not why:
@@ -90,6 +94,12 @@ def survey_assignment(
             todo.append(submission)
             reasons.update(why)
     return Survey(tuple(todo), tuple(unchanged), _name_cells(course, source, ground, reasons), ground)
+
+
+def _read_ledger(course: Course, assignment_id: str) -> dict[str, str]:
+    from fairmark.ledger import read_ledger  # noqa: PLC0415 - SQLAlchemy takes a moment, which a first time saves
+
+    return read_ledger(course.db_url, assignment_id)
 
 
 def _reasons(known: SubmissionResult | None, now: Fingerprint, entry: str | None) -> tuple[str, ...]:
