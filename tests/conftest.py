@@ -20,7 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LIMITS = Limits(
-    cell_seconds=3,
+    cell_seconds=2,
     submission_seconds=60,
     memory=400 * MIB,
     file_size=20 * MIB,

@@ -14,7 +14,7 @@ OF_THE_DOOR = ("broken files", "pages", "results", "tampering", "persistence", "
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     """The course that the attacks are handed in to."""
-    return Stage(tmp_path_factory.mktemp("stage"), seconds=3)
+    return Stage(tmp_path_factory.mktemp("stage"), seconds=2)
 
 
 def choose_for_nbgrader():

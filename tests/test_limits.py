@@ -131,7 +131,7 @@ def test_processor_time_is_limited_for_all_processes_together(examiner_zygote):
     """Processes that take turns use up the one limit."""
     burn = (
         "import os, signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "for _ in range(4):\n    if os.fork() == 0:\n        while True: pass\ntime.sleep(60)"
+        "for _ in range(2):\n    if os.fork() == 0:\n        while True: pass\ntime.sleep(60)"
     )
     limits = replace(LIMITS, cell_seconds=40, cpu_seconds=1)
     with (

@@ -338,7 +338,7 @@ def test_an_endless_loop_is_interrupted_and_the_session_goes_on(sitting):
     """The names before the loop are still there."""
     sitting.run_student("a = 1")
     run = sitting.run_student("while True: pass")
-    assert (run.lost, "3 s" in run.message) == ("timeout", True)
+    assert (run.lost, "2 s" in run.message) == ("timeout", True)
     assert check(sitting, "", "assert a == 1").good
 
 
