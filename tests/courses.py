@@ -135,9 +135,11 @@ def hand_in(course: Course, student: str, source: str = RIGHT_ANSWER) -> Path:
     return write(course.root / "submitted" / student / "ps1" / "numbers.ipynb", notebook(*given))
 
 
-# Several commands in one process, one after the other: to start it takes longer than what most of them do.
+# Several commands in one process, one after the other: to start it takes longer than what most of them do. A
+# second of that is a grammar for a format that no schema of Jupyter's uses.
 _COMMANDS = """
 import gc, json, sys
+sys.modules["rfc3987_syntax"] = None
 from nbgrader.apps.nbgraderapp import NbGraderApp
 for words in json.loads(sys.argv[1]):
     NbGraderApp.launch_instance(words)
@@ -148,18 +150,14 @@ for words in json.loads(sys.argv[1]):
 
 def run_nbgrader(root: Path, *arguments: str) -> str:
     """Run one of nbgrader's own commands in the course and return what it told."""
-    return _run(root, ["-m", "nbgrader", *arguments])
+    return run_nbgrader_commands(root, arguments)
 
 
 def run_nbgrader_commands(root: Path, *commands: Sequence[str], **environment: str) -> str:
     """Run several of nbgrader's own commands in the course and return what they told."""
-    return _run(root, ["-c", _COMMANDS, json.dumps(commands)], **environment)
-
-
-def _run(root: Path, words: list[str], **environment: str) -> str:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        [sys.executable, *words],
+        [sys.executable, "-c", _COMMANDS, json.dumps(commands)],
         cwd=root,
         env=os.environ | {"PATH": path} | environment,
         capture_output=True,
