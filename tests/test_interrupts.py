@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from scores import read_scores
 from fairmark.authoring import read_assignment
 from fairmark.course import open_course
 from fairmark.gradebook.assignments import ensure_assignment
-from fairmark.interrupts import Interrupted, hear_interrupts, heard_later
+from fairmark.interrupts import Interrupted, hear_interrupts, heard_later, kept_from_children
 from fairmark.rooms.policy import Policy
 from fairmark.rooms.room import Zygote
 from fairmark.survey import survey_assignment
@@ -153,6 +154,28 @@ def test_what_comes_while_others_are_imported_is_heard_after_that():
     with hear_interrupts(), pytest.raises(Interrupted), heard_later():
         reached.append(signal.raise_signal(signal.SIGTERM))
     assert reached == [None]
+
+
+def test_what_comes_by_another_thread_while_processes_are_started_is_heard_after_that():
+    """To block the signal in one thread is not enough; a process that gets half of its orders tells an error."""
+    reached = []
+    begin = threading.Event()
+
+    def hear():
+        begin.wait()
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    def start_processes():
+        with kept_from_children():
+            begin.set()
+            other.join()
+            reached.append("the end of the block")
+
+    other = threading.Thread(target=hear)
+    other.start()
+    with hear_interrupts(), pytest.raises(Interrupted):
+        start_processes()
+    assert reached == ["the end of the block"]
 
 
 def test_who_does_not_want_to_hear_is_obeyed():

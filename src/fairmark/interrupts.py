@@ -100,12 +100,17 @@ def heard_later() -> Iterator[None]:
 
 @contextmanager
 def kept_from_children() -> Iterator[None]:
-    """Start processes in the block that do not hear a terminal until `hear_nothing`: their parent does."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    """Start processes in the block that do not hear a terminal until `hear_nothing`: their parent does.
+
+    It hears it when they are started: half of what it tells them would be an error in each. To block the
+    signal is not enough for that, since it may come by way of another thread.
+    """
+    with heard_later():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_TERMINALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def hear_nothing() -> None:
