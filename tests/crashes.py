@@ -59,6 +59,16 @@ def processes_below(pid: int) -> dict[int, str]:
     return found
 
 
+def is_running(pid: int, line: str) -> bool:
+    """Tell whether a process with this command line is still there; one that nobody has collected is not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        now = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return False
+    return state not in ("Z", "X") and now == line
+
+
 def make_class(root: Path, students: int) -> tuple[Course, dict[str, float]]:
     """Make a course in which students have handed in, and tell what each deserves."""
     course = make_course(root)

@@ -198,7 +198,8 @@ def test_an_interrupted_grader_leaves_nothing_running(tmp_path, signum):
     """Ctrl-C, kill and kill -9 in the middle end every room; what is half written is not there."""
     made = make_course(tmp_path)
     hand_in(made, "ann")
-    hand_in(made, "slow", "import subprocess\nsubprocess.run(['sleep', '987654'])")
+    mark = f"987654.{os.getpid()}{signum:02}"  # nobody else's on this machine
+    hand_in(made, "slow", f"import subprocess\nsubprocess.run(['sleep', '{mark}'])")
     process = subprocess.Popen(
         [sys.executable, "-m", "fairmark.cli", "grade", "ps1", "--workers", "2"],
         cwd=made.root,
@@ -207,14 +208,14 @@ def test_an_interrupted_grader_leaves_nothing_running(tmp_path, signum):
         start_new_session=True,
     )
     end = time.monotonic() + 180
-    while not _ours_are_running("sleep 987654") and time.monotonic() < end:
+    while not _ours_are_running(f"sleep {mark}") and time.monotonic() < end:
         time.sleep(0.1)
-    assert _ours_are_running("sleep 987654")
+    assert _ours_are_running(f"sleep {mark}")
     os.kill(process.pid, signum)
     process.communicate(timeout=180)
     end = time.monotonic() + 60
-    while _ours_are_running("sleep 987654") and time.monotonic() < end:
+    while _ours_are_running(f"sleep {mark}") and time.monotonic() < end:
         time.sleep(0.1)
-    assert not _ours_are_running("sleep 987654")
+    assert not _ours_are_running(f"sleep {mark}")
     assert not (made.root / "autograded/slow/ps1").exists()
     assert process.returncode != 0

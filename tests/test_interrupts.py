@@ -7,11 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from courses import hand_in, make_course
-from crashes import processes_below
+from crashes import is_running, processes_below
 from scores import read_scores
 
 from fairmark.authoring import read_assignment
@@ -55,11 +54,7 @@ def wait_for(grader, mark):
 def left_of(seen):
     """Return which of these processes are still there after a moment."""
     for _ in range(100):
-        left = {}
-        for pid, line in seen.items():
-            path = Path(f"/proc/{pid}/cmdline")
-            if path.exists() and path.read_bytes().replace(b"\0", b" ").decode() == line:
-                left[pid] = line
+        left = {pid: line for pid, line in seen.items() if is_running(pid, line)}
         if not left:
             break
         time.sleep(0.05)

@@ -77,7 +77,7 @@ def test_a_process_that_has_ended_holds_nothing():
     child = os.fork()
     if not child:
         os._exit(0)
-    time.sleep(0.1)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     used = watch.measure({child})[child].memory
     os.waitpid(child, 0)
     assert used == 0
