@@ -110,6 +110,10 @@ BROKEN = {
     "no cells": (b'{"nbformat": 4}', "cells"),
     "version 2": (b'{"nbformat": 2}', "format"),
     "version 99": (b'{"nbformat": 99}', "format"),
+    "old and endless": (
+        b'{"nbformat": 3, "worksheets": [{"cells": [' + b"{}," * 200_000 + b"{}]}]}",
+        "too much",
+    ),
     "broken version 3": (b'{"nbformat": 3, "worksheets": 7}', "old format"),
     "deep": (b'{"nbformat": 4, "cells": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "deep"),
     "many values": (b'{"nbformat": 4, "cells": [' + b"1," * 5_000_001 + b"1]}", "too much"),

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 MAX_NOTEBOOK_BYTES = 50 * 2**20
 MAX_NOTEBOOK_VALUES = 5_000_000
+MAX_OLD_VALUES = (
+    200_000  # of a format that nbformat has to convert and check, which takes a hundred times as long
+)
+_TOO_MUCH = "The notebook holds too much to be read. Clear its outputs and hand it in again."
 MAX_FILES = 1_000
 MAX_FILES_BYTES = 200 * 2**20
 MAX_FOLDER_DEPTH = 20
@@ -229,8 +233,8 @@ def parse_notebook(content: bytes) -> NotebookNode:
 
     if not content.strip():
         raise Ungradable("The notebook file is empty. Save it again in Jupyter and hand it in again.")
-    if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_NOTEBOOK_VALUES:
-        raise Ungradable("The notebook holds too much to be read. Clear its outputs and hand it in again.")
+    if _count_values(content) > MAX_NOTEBOOK_VALUES:
+        raise Ungradable(_TOO_MUCH)
     try:
         document = json.loads(content.decode("utf-8-sig"))
         if not isinstance(document, dict):
@@ -252,11 +256,17 @@ def parse_notebook(content: bytes) -> NotebookNode:
     return cast("NotebookNode", node)
 
 
+def _count_values(content: bytes) -> int:
+    return sum(content.count(mark) for mark in (b",", b"[", b"{"))
+
+
 def _upgrade(document: dict[str, Any], content: bytes) -> Any:
     version = document.get("nbformat")
     if version == 4:
         return document
     if version == 3:
+        if _count_values(content) > MAX_OLD_VALUES:
+            raise Ungradable(_TOO_MUCH)
         import nbformat  # noqa: PLC0415
 
         try:
