@@ -5,6 +5,7 @@ import html
 import json
 import sys
 import warnings
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -481,3 +482,55 @@ def test_a_result_that_a_check_cannot_go_on_with_is_no_fault_of_ours(answer):
     [check] = task.grade(lambda image: answer, seed=1).checks  # noqa: ARG005
     assert check.status == "failed"
     assert "gave back" in check.message
+
+
+class _Extremes:
+    """Has the methods of an array, and answers them as it likes."""
+
+    def min(self):
+        return 0.0
+
+    def max(self):
+        return 1.0
+
+
+@pytest.mark.parametrize(
+    ("function", "points"),
+    [
+        (lambda image: image / image.max(), 1),
+        (lambda _: np.float32([0, 1]), 1),
+        (lambda _: np.float64(1), 0),
+        (lambda _: _Extremes(), 0),
+        (lambda _: namedtuple("ndarray", "min max")(lambda: 0.0, lambda: 1.0), 0),  # noqa: PYI024
+    ],
+)
+def test_what_only_has_the_methods_of_an_array_is_none(function, points):
+    """A check that asks a result for its minimum would believe whatever the student's object says."""
+    task = Task("Stretch", reference=lambda image: image / image.max())
+
+    @task.check(points=1)
+    def from_0_to_1(function):
+        """The range is 0 to 1."""
+        result = function(np.arange(3.0))
+        agree([result.min(), result.max()], [0.0, 1.0])
+
+    report = task.grade(function)
+    assert report.score == points
+    if function(np.ones(1)).__class__.__module__ != "numpy":
+        assert "ndarray was expected" in report.checks[0].message
+
+
+def test_a_reference_that_gives_an_object_allows_for_others():
+    """Only where an array or a number is expected, nothing else will do."""
+
+    def count(number):
+        return range(number)
+
+    task = Task("Count", reference=count)
+
+    @task.check(points=1)
+    def numbers(function):
+        """Counts."""
+        agree(list(function(3)), [0, 1, 2])
+
+    assert task.grade(lambda number: (each for each in range(number))).score == 1

@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
-from fairmark.compare import NotPlainError, class_name, compare, distance, is_array, plain_array
+from fairmark.compare import (
+    NotPlainError,
+    class_name,
+    compare,
+    distance,
+    is_array,
+    is_number,
+    is_plain,
+    plain_array,
+)
 from fairmark.errors import GraderError
 from fairmark.previews import preview
 from fairmark.results import CheckResult, Visibility
@@ -394,7 +403,18 @@ class Task:
                 words = odd or f"What your function gave back cannot be used as an image: {error}"[:300]
                 return _Outcome(check, "failed", words, tuple(recorder.calls))
             return _Outcome(check, "error", _describe_own_error(error), tuple(recorder.calls))
-        return _Outcome(check, "passed", "", tuple(recorder.calls))
+        words = self._find_disguise(recorder.calls)
+        return _Outcome(check, "failed" if words else "passed", words, tuple(recorder.calls))
+
+    def _find_disguise(self, calls: list[Call]) -> str:
+        """Tell which result only looks like an array or a number: what it is asked, the student answers."""
+        for call in calls:
+            if not call.raised and not is_plain(call.result):
+                expected = _ask(self.reference, call)
+                if is_array(expected) or is_number(expected):
+                    given, wanted = class_name(call.result), class_name(expected)
+                    return f"Your function gave back a value of class {given}; {wanted} was expected."
+        return ""
 
     def _find_odd_result(self, calls: list[Call]) -> str:
         """Tell which result is of a kind that a check could not go on with: the student's fault, not ours."""

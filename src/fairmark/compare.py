@@ -15,6 +15,7 @@ MAX_DEPTH = 8
 MAX_ITEMS = 1_000_000
 _TINY = 1e-12  # what counts as nothing where no scale is known
 _PLAIN = (bool, int, float, complex)
+_CONTAINERS = (str, bytes, list, tuple, dict, set, frozenset)
 _SCALARS = frozenset(np.sctypeDict.values())
 _AXES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 
@@ -82,6 +83,16 @@ class Difference:
 def is_array(value: object) -> TypeGuard[Array]:
     """Tell whether `value` is an array; unlike `isinstance`, this does not believe its ``__class__``."""
     return issubclass(type(value), np.ndarray)
+
+
+def is_number(value: object) -> bool:
+    """Tell whether `value` is a number or a bool of Python's or numpy's, and of no class of its own."""
+    return type(value) in _PLAIN or type(value) in _SCALARS
+
+
+def is_plain(value: object) -> bool:
+    """Tell whether what `value` has for methods is Python's and numpy's, and not of whoever made it."""
+    return is_array(value) or is_number(value) or type(value) in _CONTAINERS or value is None
 
 
 def class_name(value: object) -> str:

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from fairmark.rooms import watch
+from fairmark.rooms.zygote import _Room
 
 MIB = 2**20
 # What holds memory says so, and waits.
@@ -89,3 +90,45 @@ def test_pages_that_are_shared_weigh_once(start):
     assert watch.measure({pid})[pid].processes == 5
     assert watch.measure({pid})[pid].memory > 5 * 64 * MIB
     assert 64 * MIB < watch.weigh(pid) < 2 * 64 * MIB
+
+
+NAMELESS = """
+import ctypes, os, sys, time
+made = os.open("big", os.O_RDWR | os.O_CREAT)
+os.unlink("big")
+os.posix_fallocate(made, 0, 3 * 2**20)
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+if sys.argv[1] != "open":
+    libc.mmap(None, ctypes.c_size_t(4096), 1, 1, made, ctypes.c_long(0))
+if sys.argv[1] == "mapped":
+    os.close(made)
+print(1, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("how", "size"), [("open", 3), ("both", 3), ("mapped", 5)])
+def test_files_without_a_name_count_as_long_as_they_are_held(tmp_path, how, size):
+    """One that is only mapped does not tell its size: it counts as the largest that may be."""
+    limits = {"disk": 4 * MIB, "files": 100, "file_size": 5 * MIB}
+    command = [sys.executable, "-S", "-c", NAMELESS, how]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path) as holder:
+        assert holder.stdout.readline()
+        used, passed = watch.add_up_folders({str(tmp_path): "disk"}, limits, holder.pid)
+        holder.kill()
+    assert (used, passed) == (size * MIB, {"disk"} if how == "mapped" else set())
+
+
+def test_a_room_that_keeps_starting_more_stands_back_whole(start):
+    """At first its shell does not; it does where there are new ones each time that somebody looks."""
+    init = start("import os, time; os.fork() or time.sleep(60); print(1, flush=True); time.sleep(60)")
+    [shell] = watch.below(init)
+    room = _Room(init, init, {}, (), shell=shell)
+    usual = os.getpriority(os.PRIO_PROCESS, shell)
+    for eager, wanted in ((2, (usual, usual)), *((3, (19, usual)),) * 4, (0, (19, usual))):
+        room.share(watch.Use(eager=eager))
+        assert (os.getpriority(os.PRIO_PROCESS, init), os.getpriority(os.PRIO_PROCESS, shell)) == wanted
+    for _ in range(5):
+        room.share(watch.Use(eager=3))
+    assert os.getpriority(os.PRIO_PROCESS, shell) == 19

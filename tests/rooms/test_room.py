@@ -307,46 +307,37 @@ def test_a_missing_bubblewrap_is_told(monkeypatch):
 
 
 WORKERS = """
-import hashlib, os, threading
+import hashlib, os, signal, threading, time
 def level(task=0): return os.getpriority(os.PRIO_PROCESS, task)
 usual = level()
-def work(seen, wanted, data=bytes(10**6)):
-    while level(threading.get_native_id()) != 19:
-        hashlib.sha256(data)
-    seen()
-    while not wanted():
-        hashlib.sha256(data)
-def watch_processes(number):
-    told, ended = os.pipe(), os.pipe()
-    os.set_blocking(ended[0], False)
-    for _ in range(number):
-        if os.fork() == 0:
-            os.close(ended[1])
-            work(lambda: os.write(told[1], b'1'), lambda: select.select([ended[0]], [], [], 0)[0])
-            os._exit(0)
-    seen = b''
-    while len(seen) < number:
-        seen += os.read(told[0], number)
+def work():
+    while True: hashlib.sha256(bytes(10**6))
+def wait(tasks):
+    while sum(level(task) != 19 for task in tasks) > 2: time.sleep(0.02)
     return level() == usual
-def watch_threads(number):
-    seen = []
-    threads = [threading.Thread(target=work, args=(lambda: seen.append(1), lambda: len(seen) == number))
-               for _ in range(number)]
+def start():
+    child = os.fork()
+    return child or work()
+def run_processes():
+    children = [start() for _ in range(4)]
+    unhindered = wait(children)
+    for child in children: os.kill(child, signal.SIGKILL), os.wait()
+    return unhindered
+def run_threads():
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
     for one in threads: one.start()
-    for one in threads: one.join()
-    return level() == usual
-import select
+    return wait([one.native_id for one in threads])
 """
 
 
-@pytest.mark.parametrize(
-    ("what", "unhindered"),
-    [("watch_processes(4)", True), ("watch_processes(30)", False), ("watch_threads(4)", True)],
-)
-def test_a_room_in_which_many_run_stands_back_for_others(room, what, unhindered):
-    """A hundred threads of one room would else have a hundred times what a classmate's room has."""
+@pytest.mark.parametrize("what", ["run_processes()", "run_threads()"])
+def test_a_room_in_which_many_run_stands_back_for_others(room, what):
+    """A hundred threads of one room would else have a hundred times what a classmate's room has.
+
+    Two may go on, and so does the one that has started the others.
+    """
     run(room, WORKERS)
-    assert text(run(room, what, seconds=60)[1]) == str(unhindered)
+    assert text(run(room, what, seconds=60)[1]) == "True"
 
 
 def test_what_a_room_starts_stays_in_its_session(room):

@@ -54,6 +54,8 @@ _FORBIDDEN = {
     "keyctl": (250, 219),
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
+    "syslog": (103, 116),
+    "pidfd_getfd": (438, 438),
     "userfaultfd": (323, 282),
     "unshare": (272, 97),
     "setns": (308, 268),

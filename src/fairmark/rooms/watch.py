@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _SOCKET_BUFFER = 2 * 212_992  # what Linux lets a process ask for by default
 _HIDDEN_SOCKETS = 256  # of a process that does not show its open files: as many as it may have
 _TICKS = os.sysconf("SC_CLK_TCK")
+_UNKNOWN = 2**50  # bytes: more than anybody may have
 _DEEP = 1000  # characters of a path: looking at something deeper takes a time that grows with its square
 _LAST = 19  # the niceness of what runs while nobody else wants to
 _FULL = 0.02  # a disk is full when less than this part of it is free
@@ -25,6 +26,8 @@ _FULL = 0.02  # a disk is full when less than this part of it is free
 class Use:
     """What the processes of one room use at one moment: bytes, seconds, numbers.
 
+    ``running`` are the threads that have, or want, a processor; ``eager`` are those that do not stand back.
+
     ``memory`` is at least what they use, because pages that several share count for each of them; `weigh`
     tells it exactly, which takes far longer.
     """
@@ -33,6 +36,7 @@ class Use:
     cpu: float = 0.0
     processes: int = 0
     running: int = 0
+    eager: int = 0
     tasks: int = 0
 
 
@@ -62,20 +66,22 @@ def _add(use: Use, pid: int, fields: list[str]) -> None:
     use.memory += _resident_size(pid, fields) + _buffer_size(pid, fields)
     use.cpu += sum(map(int, fields[11:15])) / _TICKS  # its own and that of children that it has waited for
     use.processes += 1
-    use.running += _count_running(pid, fields)
+    running = _find_running(pid, fields)
+    use.running += len(running)
+    use.eager += sum(niceness != _LAST for niceness in running)
     use.tasks += int(fields[17])
 
 
-def _count_running(pid: int, fields: list[str]) -> int:
-    """Count the threads of `pid` that run, or would if there were a processor for them."""
-    if fields[17] == "1":
-        return fields[0] == "R"
-    running = 0
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                running += (task / "stat").read_text().rpartition(")")[2].startswith(" R")
-    return running
+def _find_running(pid: int, fields: list[str]) -> list[int]:
+    """Return the niceness of each thread of `pid` that runs, or would if there were a processor for it."""
+    threads = [fields]
+    if fields[17] != "1":
+        threads = []
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                with contextlib.suppress(OSError):
+                    threads.append((task / "stat").read_text().rpartition(")")[2].split())
+    return [int(each[16]) for each in threads if len(each) > 16 and each[0] == "R"]
 
 
 def stand_back(top: int, spared: int | None) -> None:
@@ -157,8 +163,7 @@ def _count_sockets(place: Path) -> int:
             with contextlib.suppress(OSError):
                 sockets += str(entry.readlink()).startswith("socket:")
     except PermissionError:  # it has hidden itself, or is just ending and has no memory any more
-        with contextlib.suppress(OSError):
-            sockets = 0 if (place / "statm").read_text().startswith("0 ") else _HIDDEN_SOCKETS
+        sockets = _HIDDEN_SOCKETS if _has_memory(place) else 0
     except OSError:
         return 0
     return sockets
@@ -254,23 +259,60 @@ def add_up_folders(folders: dict[str, str], limits: dict[str, int], top: int) ->
         if number > limits["files"]:
             passed.add("files")
         used += size
-    hidden = _hidden_size(top)
+    hidden = _hidden_size(top, folders, limits["file_size"])
     if hidden > limits["disk"]:
         passed.add("disk")
     return used + hidden, passed
 
 
-def _hidden_size(top: int) -> int:
-    """Return the bytes of files without a name that processes below `top` hold open."""
-    found: dict[tuple[int, int], int] = {}
+def _hidden_size(top: int, folders: Iterable[str], most: int) -> int:
+    """Return the bytes of files without a name that processes below `top` hold.
+
+    A file that is only mapped into memory does not tell its size: it counts as the largest that may be, which
+    are `most` bytes. So does a process that hides itself.
+    """
+    opened: dict[int, int] = {}
+    mapped: set[int] = set()
+    hidden = 0
+    starts = tuple(f"{folder}/" for folder in folders)
     for pid in _sort_below({top}, _read_stats()):
+        place = Path(f"/proc/{pid}")
+        try:
+            opened |= _find_unnamed(place)
+            mapped |= _find_mapped(place, starts)
+        except PermissionError:
+            hidden += _has_memory(place)
+        except OSError:  # it is gone
+            continue
+    return sum(opened.values()) + most * len(mapped - opened.keys()) + (_UNKNOWN if hidden else 0)
+
+
+def _find_unnamed(place: Path) -> dict[int, int]:
+    """Return the inodes, and the bytes, of files without a name that a process has open."""
+    found: dict[int, int] = {}
+    for entry in (place / "fd").iterdir():
         with contextlib.suppress(OSError):
-            for entry in Path(f"/proc/{pid}/fd").iterdir():
-                with contextlib.suppress(OSError):
-                    status = entry.stat()
-                    if stat.S_ISREG(status.st_mode) and not status.st_nlink:
-                        found[status.st_dev, status.st_ino] = 512 * status.st_blocks
-    return sum(found.values())
+            status = entry.stat()
+            if stat.S_ISREG(status.st_mode) and not status.st_nlink:
+                found[status.st_ino] = 512 * status.st_blocks
+    return found
+
+
+def _find_mapped(place: Path, starts: tuple[str, ...]) -> set[int]:
+    """Return the inodes of files without a name that a process has in its memory."""
+    lines = (line.split(maxsplit=5) for line in (place / "maps").read_text(errors="replace").splitlines())
+    return {
+        int(parts[4])
+        for parts in lines
+        if len(parts) > 5 and parts[5].startswith(starts) and parts[5].endswith(" (deleted)")
+    }
+
+
+def _has_memory(place: Path) -> bool:
+    """Tell whether a process is neither gone nor just ending."""
+    with contextlib.suppress(OSError):
+        return not (place / "statm").read_text().startswith("0 ")
+    return False
 
 
 def below(pid: int) -> list[int]:

@@ -32,6 +32,7 @@ _TEMPORARY = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - the room's private
 _WATCH_SECONDS = 0.1
 _PATIENCE_SECONDS = 0.5
 _FEW, _MANY = 2, 8  # threads that run at a time
+_PRESSED_LOOKS = 5
 _NOTIFIERS = 4
 # The room's private disks, and the limit that each stands for.
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108
@@ -65,6 +66,7 @@ class _Room:
     full: set[str] = field(default_factory=set)
     shell: int | None = None
     crowded: bool = False  # by threads of its own: these, and not others, take its processors
+    pressed: int = 0  # looks in a row at which more than a few ran that do not stand back
     paces: list[tuple[float, float]] = field(default_factory=list)  # moments, and the waits until then
 
     def note_pace(self) -> float:
@@ -90,10 +92,11 @@ class _Room:
         self.most.tasks = max(self.most.tasks, use.tasks)
 
     def share(self, use: watch.Use) -> None:
-        """Let others go before a room in which more than a few run; before all of it where they are many."""
+        """Let others go before what runs here; before the shell, too, where new ones come again and again."""
         self.crowded = self.crowded or use.running > _MANY
-        if use.running > _FEW:
-            watch.stand_back(self.init, self.shell if use.running <= _MANY else None)
+        self.pressed = self.pressed + 1 if use.eager > _FEW else 0
+        if self.pressed:
+            watch.stand_back(self.init, self.shell if self.pressed < _PRESSED_LOOKS else None)
 
     def printed(self) -> int:
         """Return the bytes that C code and child processes have written to its outputs."""
