@@ -76,6 +76,8 @@ FIRST = (
     "test_filters.py",
     "test_stock_autograde.py",
     "test_attacks.py",
+    "test_labextension.py",
+    "test_release.py",
     "test_sitting.py",
     "test_cli.py",
     "test_crashes.py",
@@ -84,6 +86,9 @@ FIRST = (
     "test_preprocessors.py",
     "test_stock_release.py",
     "test_databases.py",
+    "test_pages_in_browser.py",
+    "test_pipelines.py",
+    "test_honest.py",
 )
 
 
