@@ -708,3 +708,9 @@ def test_nobody_sees_in_a_traceback_how_the_function_was_called(sitting):
     texts = ["\n".join(run.outputs[-1]["traceback"]) for run in (shared, plain)]
     assert "call_and_keep" not in texts[0]
     assert texts[0].replace("In[2]", "In[3]") == texts[1]
+
+
+def test_a_connection_that_was_made_not_to_wait_waits(sitting):
+    """What a cell does to its room's socket costs the next cells nothing."""
+    assert sitting.run_student("import os; os.set_blocking(3, False)").good
+    assert check(sitting, SQUARE, "assert square(3) == 9", ["square"]).good

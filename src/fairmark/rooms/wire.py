@@ -35,6 +35,7 @@ import datetime as dt
 import json
 import keyword
 import math
+import os
 import re
 import select
 import struct
@@ -448,6 +449,7 @@ class Channel:
 
     def _wait(self, deadline: float | None, event: int) -> None:
         if deadline is None:
+            os.set_blocking(self.sock.fileno(), True)  # a room's code may have made it something else
             return
         poll = select.poll()
         poll.register(self.sock, event)
@@ -472,6 +474,7 @@ class Channel:
             Where the other side does not take it in time, or is gone.
         """
         if deadline is None:
+            self._wait(None, select.POLLOUT)
             self.sock.sendall(frame)
             return
         view = memoryview(frame)
