@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from fairmark.errors import GraderError, RoomLost, SandboxError
+from fairmark.rooms.clock import Clock
 from fairmark.rooms.limits import (
     MAX_ANSWER,
     as_text,
@@ -27,7 +28,7 @@ from fairmark.rooms.limits import (
 from fairmark.rooms.wire import WireError, pack_frame, unpack_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from fairmark.packages import Package
     from fairmark.results import Limit
@@ -39,10 +40,6 @@ _MAX_FILES = 1_000
 _MAX_FILES_BYTES = 32 * 2**20
 _MAX_NAME = 200
 _EXAMINER_GRACE_SECONDS = 10.0
-_MOMENT_SECONDS = 10.0
-# A cell is not stopped for having waited for a processor that others use, up to so many times its own limit.
-_PATIENCE = 4.0
-_LEAST_SECONDS = 0.05
 # What a function has used up of these stays used up after it has come back.
 _LASTING = frozenset({"processes", "threads", "disk", "files", "shared_memory", "open_files"})
 
@@ -414,57 +411,6 @@ def _is_harmless(name: str) -> bool:
         and ".." not in path.parts
         and len(path.parts) <= 10
     )
-
-
-class Clock:
-    """The time of one cell: for how long its rooms have no processor, because others use it, is not counted.
-
-    A mark must not depend on how busy the machine is. There is an end to it, because a student's processes
-    may wait for one another.
-
-    Parameters
-    ----------
-    seconds : float
-        What the cell may take.
-    ends : float
-        The moment of `time.monotonic` when it is over in any case.
-    rooms : sequence of Room or None
-        Those in which it runs, one at a time.
-    """
-
-    def __init__(self, seconds: float, ends: float, rooms: Sequence[Room | None]) -> None:
-        self.began = time.monotonic()
-        self.seconds = seconds
-        self.ends = ends
-        self.rooms = [room for room in rooms if room is not None]
-        self.deadline = min(self.began + seconds, ends)
-
-    def receive(self, room: Room) -> tuple[list[Any], Any, bytes, bytes]:
-        """Return a room's next frame as `Room.receive` does."""
-        while True:
-            try:
-                return room.receive(self.deadline)
-            except TimeoutError:
-                if not self._go_on():
-                    raise
-
-    def _go_on(self) -> bool:
-        """Set a later deadline; tell whether there is one."""
-        waited = sum(room.waited(self.began) for room in self.rooms)
-        later = min(self.began + self.seconds + min(waited, _PATIENCE * self.seconds), self.ends)
-        if later < max(self.deadline, time.monotonic()) + _LEAST_SECONDS:
-            return False
-        self.deadline = later
-        return True
-
-    def leave_out(self, seconds: float) -> None:
-        """Do not count a time that was not the cell's."""
-        self.began += seconds
-        self.deadline += seconds
-
-    def soon(self) -> float:
-        """Return a deadline that an answer to our own room can meet, although the cell's has just passed."""
-        return max(self.deadline, time.monotonic() + _MOMENT_SECONDS)
 
 
 class _Conversation:
