@@ -20,10 +20,12 @@ from crashes import processes_below
 from nbgrader.api import Gradebook
 from scores import read_scores
 
+from fairmark.authoring import read_assignment
 from fairmark.batch import grade_assignment
 from fairmark.course import open_course
-from fairmark.gradebook import opening
+from fairmark.gradebook import assignments, opening
 from fairmark.gradebook.assignments import set_due_date
+from fairmark.gradebook.opening import make_gradebook
 from fairmark.gradebook.writing import Writer
 from fairmark.survey import survey_assignment
 
@@ -188,6 +190,36 @@ def test_two_graders_may_begin_with_no_gradebook_at_all(course):
         done = list(pool.map(run, range(2)))
     assert [each.returncode for each in done] == [0, 0], [each.stdout + each.stderr for each in done]
     assert marks(course) == EXPECTED
+
+
+def test_graders_prepare_an_assignment_one_after_the_other(course, monkeypatch):
+    """nbgrader removes a notebook and adds it again: whoever looks meanwhile would miss its cells."""
+    assignment = read_assignment(course, "ps1")
+    inside, most = [], []
+    save = assignments._save_cells
+
+    def note(*given):
+        inside.append(given)
+        most.append(len(inside))
+        time.sleep(0.2)
+        save(*given)
+        inside.pop()
+
+    monkeypatch.setattr(assignments, "_save_cells", note)
+    with ThreadPoolExecutor(3) as pool:
+        for each in [pool.submit(assignments.ensure_assignment, course, assignment) for _ in range(3)]:
+            each.result()
+    assert most == [1]  # the others had nothing to do any more
+
+
+def test_one_who_is_stopped_in_his_turn_is_not_waited_for_for_ever(course, monkeypatch):
+    """Ctrl-Z in the middle of it must not stop every other grader."""
+    monkeypatch.setattr(opening, "PATIENCE_SECONDS", 0.3)
+    assignment = read_assignment(course, "ps1")
+    with opening.taking_turns(course):
+        assignments.ensure_assignment(course, assignment)
+    with make_gradebook(course) as book:
+        assert book.find_notebook("numbers", "ps1").max_score == 14
 
 
 def test_a_server_that_is_killed_and_comes_back_costs_nothing(server, tmp_path):

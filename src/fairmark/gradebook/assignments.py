@@ -12,7 +12,7 @@ from nbgrader.utils import is_grade, is_locked, is_solution, is_task
 from sqlalchemy import select
 
 from fairmark.errors import UsageError
-from fairmark.gradebook.opening import make_gradebook, open_gradebook, try_for_a_while
+from fairmark.gradebook.opening import make_gradebook, open_gradebook, taking_turns, try_for_a_while
 
 if TYPE_CHECKING:
     from fairmark.course import Assignment, Course, SourceNotebook
@@ -32,6 +32,11 @@ def ensure_assignment(course: Course, assignment: Assignment) -> None:
 
 
 def _ensure(course: Course, assignment: Assignment) -> None:
+    with taking_turns(course):
+        _bring_in_step(course, assignment)
+
+
+def _bring_in_step(course: Course, assignment: Assignment) -> None:
     with make_gradebook(course) as book:
         row = book.update_or_create_assignment(assignment.id)
         known = {notebook.name: notebook for notebook in row.notebooks}

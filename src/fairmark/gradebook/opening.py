@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbgrader
 from nbgrader import api
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
@@ -116,6 +117,46 @@ def make_gradebook(course: Course) -> api.Gradebook:
             raise UsageError("nbgrader needs the command alembic to make a gradebook; install it.") from error
     prepare_ledger(book.engine)
     return book
+
+
+@contextmanager
+def taking_turns(course: Course) -> Iterator[None]:
+    """Keep other graders out of such a block for a while: nbgrader removes a notebook, and adds it again.
+
+    Whoever ends, however that may be, leaves the turn to the next. One that is stopped is waited for as long
+    as a busy gradebook, and no longer.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    with ExitStack() as held:
+        take = _by_server if make_url(course.db_url).get_backend_name() == "postgresql" else _by_file
+        is_ours = take(course, held)
+        while not is_ours() and time.monotonic() < until:
+            time.sleep(0.02)
+        yield
+
+
+def _by_file(course: Course, held: ExitStack) -> Callable[[], bool]:
+    """Return what tries to have the turn among the graders of a course folder."""
+    folder = course.root / ".fairmark"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = held.enter_context((folder / "turn").open("a"))
+
+    def try_once() -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    return try_once
+
+
+def _by_server(course: Course, held: ExitStack) -> Callable[[], bool]:
+    """Return what tries to have the turn among the graders of a database, on whatever machines they are."""
+    engine = create_engine(course.db_url)
+    held.callback(engine.dispose)
+    connection = held.enter_context(engine.connect())
+    return lambda: bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtext('fairmark'))")))
 
 
 def _begin_file(url: str) -> None:
