@@ -128,9 +128,8 @@ class Crew:
         coming = (_Job(submission, read(submission)) for submission in submissions)
         running: dict[Future[Written], _Job] = {}
         ahead = self.workers + 1 if self.workers > 1 else 1
-        if (
-            meanwhile is not None and self.workers == 1
-        ):  # it may be this process, which has its rooms to wait for
+        # A single worker may be this process, which has its rooms to wait for.
+        if meanwhile is not None and self.workers == 1:
             meanwhile()
             meanwhile = None
         while True:

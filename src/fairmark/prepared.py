@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from fairmark.course import SourceNotebook
+from fairmark.course import SourceNotebook, keep_for_later
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,12 +43,7 @@ def keep_notebooks(
 ) -> None:
     """Keep what was made of a source, in the place of what was made of it before."""
     made = {each.name: {"node": each.node, "released": each.released} for each in notebooks}
-    path = _place(course, source.id)
-    draft = path.with_suffix(f".{os.getpid()}")
-    with suppress(OSError):  # a convenience: nothing is lost without it
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.write_text(json.dumps({"digest": digest, "notebooks": made}), encoding="utf-8")
-        draft.replace(path)
+    keep_for_later(_place(course, source.id), json.dumps({"digest": digest, "notebooks": made}))
 
 
 def _place(course: Course, assignment: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from fairmark.ahead import Ahead
     from fairmark.course import Assignment, Parcel, Submission
     from fairmark.fingerprint import Ground
-    from fairmark.results import SubmissionResult
+    from fairmark.worker import Written
 
 
 def _course_of(converter: Any) -> Course:
@@ -92,9 +91,9 @@ class SubmissionExporter(NotebookExporter):
         self.course = _course_of(self._converter)
         self._classes: dict[str, Ahead] = {}
         self._grounds: dict[str, Ground] = {}
-        self._graded: dict[tuple[str, str], _Graded] = {}
+        self._graded: dict[tuple[str, str], Written] = {}
         self._writer = Writer(self.course)
-        self._saved: _Graded | None = None
+        self._saved: Written | None = None
         if not stock.Execute(config=self.course.config).enabled:
             self.log.warning("--no-execute is not heeded: outputs that students hand in prove nothing.")
         self._take_over_intake()
@@ -176,7 +175,7 @@ class SubmissionExporter(NotebookExporter):
         before, _ = read_timestamp(graded)
         return bool(before and submission.timestamp and submission.timestamp > before)
 
-    def grade(self, student: str, assignment_id: str) -> _Graded:
+    def grade(self, student: str, assignment_id: str) -> Written:
         """Grade a whole submission; nbgrader asks for its notebooks one by one."""
         if (student, assignment_id) not in self._graded:
             found = find_submissions(self.course, assignment_id, (student,))
@@ -184,8 +183,7 @@ class SubmissionExporter(NotebookExporter):
                 raise Ungradable(f"The folder of {student!r} cannot be read.")
             parcel, written = self.class_of(assignment_id).grade(found[0])
             written = written.stamped(take_fingerprint(self._grounds[assignment_id], parcel))
-            graded = _Graded(written.result, written.notebooks, written.untouched)
-            self._graded = {(student, assignment_id): graded}
+            self._graded = {(student, assignment_id): written}
             _lay_beside(self.course.autograded(student, assignment_id), parcel)
         return self._graded[student, assignment_id]
 
@@ -194,20 +192,12 @@ class SubmissionExporter(NotebookExporter):
         graded = self.grade(student, assignment_id)
         if self._saved is graded:  # nbgrader asks with each of its notebooks
             return
-        self._writer.save(graded.result, graded.untouched)
+        result = graded.result
+        self._writer.save(result, graded.untouched)
         path = self.course.autograded(student, assignment_id) / RESULT
         path.unlink(missing_ok=True)  # from last time, and read-only
-        path.write_text(to_json(graded.result), encoding="utf-8")
+        path.write_text(to_json(result), encoding="utf-8")
         self._saved = graded
-
-
-@dataclass(frozen=True, slots=True)
-class _Graded:
-    """One submission's result, its notebooks as text by name, and the answer cells that nobody touched."""
-
-    result: SubmissionResult
-    notebooks: dict[str, str]
-    untouched: dict[str, tuple[str, ...]]
 
 
 def _tell_time(folder: str) -> datetime | None:
@@ -232,7 +222,7 @@ class GradeNotebook(stock.NbGraderPreprocessor):  # type: ignore[misc]
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:  # noqa: ARG002
         """Grade the submission."""
         place = resources["nbgrader"]
-        graded: _Graded = self.parent.grade(place["student"], place["assignment"])
+        graded: Written = self.parent.grade(place["student"], place["assignment"])
         return reads(graded.notebooks[place["notebook"]]), resources
 
 

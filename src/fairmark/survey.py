@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairmark.autograded import read_result
+from fairmark.course import keep_for_later
 from fairmark.errors import UsageError
 from fairmark.fingerprint import SOURCE_CHANGED, explain, explain_source, take_fingerprint, take_ground
 from fairmark.intake import find_submissions, read_parcel
@@ -142,9 +142,4 @@ def keep_source(course: Course, assignment_id: str, ground: Ground) -> None:
     known = read_sources(course, assignment_id)
     known.pop(ground.source, None)
     known = dict([*known.items(), (ground.source, ground.cells)][-_KEPT_SOURCES:])
-    path = _sources(course, assignment_id)
-    with suppress(OSError):  # a convenience: nothing is lost without it
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(known), encoding="utf-8")
-        draft.replace(path)
+    keep_for_later(_sources(course, assignment_id), json.dumps(known))
