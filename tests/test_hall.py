@@ -118,6 +118,7 @@ def test_workers_take_their_seats_and_start_zygotes_of_their_own_when_those_end(
         examiner.open_room(EMPTY, 1).close()
         assert with_seat.open() == (student, examiner)
         owner.close()
+        assert {zygote.control.recv(1) for zygote in (student, examiner)} == {b""}  # both have ended as well
         again, _ = with_seat.open()
         assert again.process is not None
         again.open_room(EMPTY, 1).close()
