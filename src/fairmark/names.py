@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -32,11 +33,7 @@ class Names:
 
         A test that binds a name of the student's changes it in the student's room: it stays the student's.
         """
-        tree = _parse(source)
-        if tree is None:
-            return
-        bound = _Bound()
-        bound.visit(tree)
+        bound = _find_bound(source)
         names = bound.names | bound.imports.keys()
         if writer == "student":
             self.of_student |= bound.names
@@ -47,6 +44,16 @@ class Names:
             self.of_instructor |= names
         else:
             self.of_instructor |= names - self.of_student
+
+
+@lru_cache(maxsize=1024)
+def _find_bound(source: str) -> _Bound:
+    """Read a cell of the instructor's once for the whole class; what comes back is not to be changed."""
+    bound = _Bound()
+    tree = _parse(source)
+    if tree is not None:
+        bound.visit(tree)
+    return bound
 
 
 def find_imports(source: str) -> Iterator[str]:
