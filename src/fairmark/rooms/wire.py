@@ -38,6 +38,7 @@ import math
 import os
 import re
 import select
+import socket
 import struct
 import sys
 import time
@@ -46,12 +47,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import socket
 
 MAX_HEAD = 16 * 2**20
 MAX_BODY = 256 * 2**20
@@ -60,6 +58,7 @@ MAX_NODES = 2_000_000
 MAX_COMPARED = 1_000_000  # pairs of keys of one hash: a table of a million such keys takes hours to build
 MAX_KINDS = 100  # of named tuples: for each a class is made, which takes as long as a hundred values
 _PREFIX = struct.Struct("!4sIQ")
+_PORTION = 2**16  # that is asked for or sent at once, where there is nothing larger to read
 _MAGIC = b"fmk1"
 _ARRAY_KINDS = "biufcUS"
 _JSON_INT_BITS = 1000
@@ -445,7 +444,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self._begun = bytearray()  # what has come of a frame that is not whole yet
+        self._begun = bytearray()  # what has come of frames that nobody has received yet
 
     def _wait(self, deadline: float | None, event: int) -> None:
         if deadline is None:
@@ -460,7 +459,7 @@ class Channel:
     def _read(self, size: int, deadline: float | None) -> None:
         while len(self._begun) < size:
             self._wait(deadline, select.POLLIN)
-            part = self.sock.recv(min(size - len(self._begun), 2**20))
+            part = self.sock.recv(min(max(size - len(self._begun), _PORTION), 2**20))
             if not part:
                 raise EOFError
             self._begun += part
@@ -479,8 +478,10 @@ class Channel:
             return
         view = memoryview(frame)
         while view:
-            self._wait(deadline, select.POLLOUT)
-            view = view[self.sock.send(view[: 2**16]) :]
+            try:
+                view = view[self.sock.send(view[:_PORTION], socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                self._wait(deadline, select.POLLOUT)
 
     def receive(self, deadline: float | None = None) -> tuple[bytes, bytes]:
         """Return head and body of the next frame; one that does not come in time can be waited for again.
@@ -495,9 +496,10 @@ class Channel:
         magic, head, body = _PREFIX.unpack_from(self._begun)
         _require(magic == _MAGIC, "not a frame")
         _require(head <= MAX_HEAD and body <= MAX_BODY, "a frame larger than the limit")
-        self._read(start + head + body, deadline)
-        frame, self._begun = memoryview(self._begun), bytearray()
-        return bytes(frame[start : start + head]), bytes(frame[start + head :])
+        end = start + head + body
+        self._read(end, deadline)
+        begun, self._begun = memoryview(self._begun), self._begun[end:]
+        return bytes(begun[start : start + head]), bytes(begun[start + head : end])
 
     def forward(self, head: bytes, body: bytes, deadline: float | None = None) -> None:
         """Send a frame on as it came."""
