@@ -9,8 +9,10 @@ SET_UP := $(VENV)/.set-up
 demo: $(SET_UP)
 	$(BIN)/fairmark demo
 
+# So often is what fails tried again, and named: a machine that others use may stop any process for seconds.
+RERUNS ?= 0
 test: $(SET_UP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --reruns $(RERUNS) -raR
 
 lint: $(SET_UP)
 	$(BIN)/ruff check .
