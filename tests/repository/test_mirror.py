@@ -1,5 +1,8 @@
 """Answers that are found without git, or many at once, are the ones that git gives."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from fairmark.repository.address import read_address
@@ -21,6 +24,33 @@ def open_mirror(world):
     refs = mirror.list_refs(read_address(str(world.upstream.folder), local=True))
     history = mirror.read_history(refs.main, heads.values())
     return mirror, Scene(mirror, history, refs, TASK, Register(ROSTER), 0.0), heads
+
+
+def test_graders_that_begin_together_make_one_mirror(tmp_path):
+    """Each finds a whole one, whoever has made it, and nothing else is left."""
+    for turn in range(4):
+        together = threading.Barrier(4)
+
+        def open_one(_, place=tmp_path / f"m{turn}.git", together=together):
+            together.wait()
+            with Mirror(place) as mirror, mirror.locked():
+                return mirror.reader.head("0" * 40)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert [*pool.map(open_one, range(4))] == [None] * 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"m{turn}.git" for turn in range(4)]
+
+
+def test_a_folder_that_is_there_already_becomes_the_mirror(tmp_path):
+    """Also one that lies elsewhere."""
+    (tmp_path / "m.git" / "begun").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link.git").symlink_to("elsewhere")
+    for name in ("m.git", "link.git"):
+        with Mirror(tmp_path / name) as mirror:
+            assert mirror.reader.head("0" * 40) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "link.git", "m.git"]
+    assert (tmp_path / "elsewhere" / "HEAD").is_file()
 
 
 def test_merges_are_the_same_alone_and_together(world):

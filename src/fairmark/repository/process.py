@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -213,12 +215,30 @@ class Running:
 def make_repository(folder: Path) -> None:
     """Make an empty bare repository, without the hooks and files of any template.
 
+    It is there whole or not at all: several graders that begin together may make the same one.
+
     Raises
     ------
     GraderError
         Where git refuses.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
+    draft.mkdir(parents=True)
+    try:
+        _fill_repository(draft)
+        draft.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        if not (
+            folder / "HEAD"
+        ).exists():  # somebody's folder, or a link to one, and not another's repository
+            _fill_repository(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _fill_repository(folder: Path) -> None:
     said = run_git(folder, "init", "--quiet", "--bare", "--template=", "--initial-branch=none")
     if not said.good:
         raise GraderError(f"git could not make the repository {folder}: {said.words}")
