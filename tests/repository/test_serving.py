@@ -5,13 +5,17 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fairmark.cli import main
+from fairmark.repository.forge import Forge
+from fairmark.repository.serving import serving
 
 from .scenarios import CORRECT, FIXED, MESSAGE, PAGE, PATH, WRONG
 
@@ -76,3 +80,51 @@ def test_a_push_to_the_pull_requests_of_the_original_is_refused(served, tmp_path
     with pytest.raises(subprocess.CalledProcessError) as failed:
         git(tmp_path / "work", "push", "--quiet", "origin", "HEAD:refs/pull/9/head")
     assert b"hidden" in failed.value.stderr
+
+
+@pytest.fixture
+def slow_forge(tmp_path, monkeypatch):
+    """A forge on which pull requests follow their branches after a while."""
+    forge, follow = Forge(tmp_path / "forge"), Forge.follow
+    original = forge.create("course/notes")
+    original.commit("main", {PATH: PAGE}, "Begin the notes")
+    monkeypatch.setattr(Forge, "follow", lambda *given: (time.sleep(0.1), follow(*given))[1])
+    yield forge
+    forge.close()
+
+
+def test_students_who_propose_at_the_same_time_all_have_a_pull_request(slow_forge):
+    """Each with a number of its own, and kept."""
+    for number in range(4):
+        fork = slow_forge.fork(slow_forge.repository("course/notes"), f"student{number}")
+        fork.commit("fix-typo", {PATH: FIXED}, MESSAGE)
+    with serving(slow_forge) as url, ThreadPoolExecutor(4) as pool:
+        places = [f"{url}/student{number}/notes/pull" for number in range(4)]
+        pages = [*pool.map(lambda place: send(place, branch="fix-typo", title="Correct"), places)]
+    assert all("Correct" in page for page in pages)
+    for forge in (slow_forge, Forge(slow_forge.folder)):
+        assert sorted((pull.number, pull.state) for pull in forge.pulls) == [
+            (n, "open") for n in (1, 2, 3, 4)
+        ]
+        assert {pull.opener for pull in forge.pulls} == {f"student{number}" for number in range(4)}
+
+
+def test_a_pull_request_has_followed_when_the_push_is_done(slow_forge, tmp_path):
+    """Whoever looks at it next sees what was pushed."""
+    original = slow_forge.repository("course/notes")
+    fork = slow_forge.fork(original, "anna-b")
+    fork.commit("fix-typo", {PATH: FIXED}, MESSAGE)
+    number = slow_forge.open_pull(original, fork, "fix-typo")
+    with serving(slow_forge) as url:
+        git(tmp_path, "clone", "--quiet", "--branch", "fix-typo", f"{url}/anna-b/notes.git", "work")
+        git(tmp_path / "work", "commit", "--quiet", "--allow-empty", "--message", "Say more")
+        git(tmp_path / "work", "push", "--quiet", "origin", "fix-typo")
+        refs = original.refs()
+    assert refs[f"refs/pull/{number}/head"] == fork.head("fix-typo") == head_of(tmp_path / "work")
+
+
+def head_of(folder):
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()

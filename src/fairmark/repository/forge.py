@@ -15,11 +15,13 @@ import os
 import re
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from git import Repo
 from gitdb.base import IStream
@@ -28,12 +30,10 @@ from gitdb.util import hex_to_bin
 from fairmark.errors import UsageError
 from fairmark.repository.process import Said, make_repository, run_git
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 Files = Mapping[str, bytes | str | tuple[str, bytes] | None]
 _OBJECTS = "objects.git"
 _STATE = "forge.json"
+_LOCK = ".lock"  # ends the name of what becomes a ref when it is written; git passes it over, too
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,60}")
 _CONFIG = """[core]
 \trepositoryformatversion = 0
@@ -84,6 +84,14 @@ class Signature:
         ]
 
 
+def _replace(path: Path, text: str) -> None:
+    """Write a ref, or a file of refs, as git does: who reads meanwhile finds the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}{_LOCK}")
+    draft.write_text(text)
+    draft.replace(path)
+
+
 class Repository:
     """One bare repository of the forge.
 
@@ -111,7 +119,7 @@ class Repository:
 
     def set_default(self, branch: str) -> None:
         """Make a branch the default one."""
-        (self.folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
+        _replace(self.folder / "HEAD", f"ref: refs/heads/{branch}\n")
 
     def refs(self) -> dict[str, str]:
         """Return all refs with their commits."""
@@ -122,9 +130,10 @@ class Repository:
                 commit, _, name = line.partition(" ")
                 if re.fullmatch(r"[0-9a-f]{40}", commit):
                     found[name] = commit
-        for path in (self.folder / "refs").rglob("*"):
-            if path.is_file():
-                found[path.relative_to(self.folder).as_posix()] = path.read_text().strip()
+        for folder, _, names in os.walk(self.folder / "refs"):
+            for path in (Path(folder, name) for name in names if not name.endswith(_LOCK)):
+                with contextlib.suppress(FileNotFoundError):  # a push may take it away just now
+                    found[path.relative_to(self.folder).as_posix()] = path.read_text().strip()
         return found
 
     def branches(self) -> dict[str, str]:
@@ -147,10 +156,9 @@ class Repository:
             packed = self.folder / "packed-refs"
             if packed.exists():
                 kept = [line for line in packed.read_text().split("\n") if not line.endswith(f" {name}")]
-                packed.write_text("\n".join(kept))
+                _replace(packed, "\n".join(kept))
         else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{commit}\n")
+            _replace(path, f"{commit}\n")
         self.forge.follow(self)
 
     def commit(
@@ -200,6 +208,7 @@ class Forge:
         self._objects = Repo(objects)
         self._trees: dict[str, dict[str, tuple[int, str]]] = {}
         self.pulls: list[Pull] = []
+        self._lock = threading.RLock()  # of `pulls` and the file that keeps them: many threads may serve
         self.refresh()
 
     def close(self) -> None:
@@ -208,7 +217,8 @@ class Forge:
 
     def refresh(self) -> None:
         """Read again which pull requests there are: another process may have opened some."""
-        self.pulls = [Pull(**each) for each in self._read_state()]
+        with self._lock:
+            self.pulls = [Pull(**each) for each in self._read_state()]
 
     def _read_state(self) -> list[dict[str, Any]]:
         path = self.folder / _STATE
@@ -356,12 +366,17 @@ class Forge:
         layout: str = "pull",
     ) -> int:
         """Open a pull request and return its number; `layout` is ``merge-requests`` on a GitLab."""
-        number = 1 + max((pull.number for pull in self.pulls if pull.upstream == upstream.name), default=0)
-        at = time.time() if at is None else at
-        pull = Pull(number, upstream.name, fork.name, branch, fork.owner, title or branch, "open", at, layout)
-        self.pulls.append(pull)
-        self.follow(fork)
-        self._write_state()
+        with self._lock:
+            number = 1 + max(
+                (pull.number for pull in self.pulls if pull.upstream == upstream.name), default=0
+            )
+            at = time.time() if at is None else at
+            pull = Pull(
+                number, upstream.name, fork.name, branch, fork.owner, title or branch, "open", at, layout
+            )
+            self.pulls.append(pull)
+            self.follow(fork)
+            self._write_state()
         return number
 
     def follow(self, fork: Repository) -> None:
@@ -375,8 +390,7 @@ class Forge:
             if pull.branch in heads:
                 upstream = self.repository(pull.upstream)
                 path = upstream.folder / "refs" / pull.layout / str(pull.number) / "head"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(f"{heads[pull.branch]}\n")
+                _replace(path, f"{heads[pull.branch]}\n")
 
     def _share(self, fork: Repository) -> None:
         """Bring what was pushed into a fork to where all repositories find it."""
@@ -407,8 +421,9 @@ class Forge:
         raise UsageError(f"{upstream.name} has no pull request {number}.")
 
     def _set_state(self, pull: Pull, state: Literal["open", "closed", "merged"]) -> None:
-        self.pulls[self.pulls.index(pull)] = replace(pull, state=state)
-        self._write_state()
+        with self._lock:
+            self.pulls[self.pulls.index(pull)] = replace(pull, state=state)
+            self._write_state()
 
     def close_pull(self, upstream: Repository, number: int) -> None:
         """Close a pull request without merging it."""

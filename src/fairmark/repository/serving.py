@@ -174,9 +174,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self._pass_on(process.stdout)
             if service == "/git-receive-pack":
                 forge.follow(repository)
+        # The last: who has pushed finds that the pull requests have followed.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.wfile.write(b"0\r\n\r\n")
 
     def _pass_on(self, stream: Any) -> None:
-        """Send what git answers as it comes."""
+        """Send what git answers as it comes, but for the mark that it is all."""
         status, headers = 200, []
         while (line := stream.readline().strip()) != b"":
             name, _, value = line.decode("latin-1").partition(": ")
@@ -192,7 +195,6 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             while chunk := stream.read1(65536):
                 self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
-            self.wfile.write(b"0\r\n\r\n")
 
     # --- pages and API -------------------------------------------------------------------------------------
 
