@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -101,35 +100,33 @@ def environment(shared_data, tmp_path_factory):
 def lab(environment, tmp_path_factory):
     """Start JupyterLab on a free port of this machine; give its address and its folder."""
     folder = tmp_path_factory.mktemp("course")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     options = ["--no-browser", "--allow-root", "--expose-app-in-browser", "--IdentityProvider.token="]
-    options += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
-    command = [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={folder}"]
-    address = f"http://127.0.0.1:{port}"
+    options += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"]
+    command = [sys.executable, "-m", "jupyterlab", *options]
     with (folder.parent / "jupyterlab.log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
-        wait_for(address + "/api/status", server)
-        yield address, folder
+        yield wait_for(server, Path(environment["JUPYTER_RUNTIME_DIR"])), folder
     finally:
         server.terminate()  # JupyterLab ends its kernels itself
         try:
-            server.wait(20)
+            server.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 
-def wait_for(address, server):
-    """Wait until a server answers, and fail at once if it has ended instead."""
-    for _ in range(600):
+def wait_for(server, runtime):
+    """Wait until a server answers, and return where; fail at once if it has ended instead."""
+    for _ in range(1500):
         assert server.poll() is None, "JupyterLab did not start"
-        with contextlib.suppress(OSError), urllib.request.urlopen(address):  # noqa: S310
-            return
+        with contextlib.suppress(OSError, ValueError):  # it has not said yet which port it has, or half of it
+            port = json.loads((runtime / f"jpserver-{server.pid}.json").read_text())["port"]
+            address = f"http://127.0.0.1:{port}"
+            with urllib.request.urlopen(f"{address}/api/status"):  # noqa: S310
+                return address
         time.sleep(0.2)
-    pytest.fail("JupyterLab did not answer within two minutes")
+    return pytest.fail("JupyterLab did not answer within five minutes")
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +134,7 @@ def browser():
     """Start one browser for all tests of this file."""
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet, timeout=180_000)
         yield chromium
         chromium.close()
 
@@ -148,13 +145,15 @@ def page(lab, browser):
     address, folder = lab
     nbformat.write(quiz(), folder / "quiz.ipynb")
     page = browser.new_page(viewport={"width": 1100, "height": 1300})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)
     page.goto(f"{address}/lab/tree/quiz.ipynb?reset")
     page.wait_for_selector(".fairmark-Options")
     page.wait_for_function(
         "() => jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'"
     )
     page.wait_for_function("() => document.querySelectorAll('.fairmark-Status').length === 5")
+    # Which language it is, the kernel tells a moment after it is there; and that is saved with the notebook.
+    page.wait_for_function("() => jupyterapp.shell.currentWidget.context.model.getMetadata('language_info')")
     save(page)
     yield page
     page.close()
@@ -330,9 +329,9 @@ def test_the_keyboard_answers_and_keeps_the_focus(page):
 
 def test_a_click_can_be_undone(page):
     """Undo takes a choice back in the text and on the page."""
-    option(page, "Fast").click()
+    rendered_anew(page, 2, lambda: option(page, "Fast").click())
     assert box(page, "Fast").is_checked()
-    page.keyboard.press("Control+z")
+    rendered_anew(page, 2, lambda: page.keyboard.press("Control+z"))
     assert source(page, 2) == ANY
     assert not box(page, "Fast").is_checked()
 
@@ -373,7 +372,7 @@ def test_edited_questions_follow_their_new_text(page):
 
 def test_the_status_is_read_aloud_only_to_who_answers(page):
     """The status is a live region in the question that has the focus, and silent in all others."""
-    option(page, "Median").click()
+    rendered_anew(page, 1, lambda: option(page, "Median").click())
     live = page.locator(".fairmark-Status").evaluate_all("(all) => all.map((one) => one.ariaLive)")
     assert live == ["polite", "off", "off", "off", "off"]
 
@@ -405,7 +404,7 @@ def test_notebooks_of_the_course_open_and_can_be_answered(lab, browser, path):
     kinds = [cell.metadata.get("fairmark", {}).get("kind") for cell in node.cells]
     number = next(number for number, kind in enumerate(kinds) if kind in ("one", "any"))
     page = browser.new_page(viewport={"width": 1100, "height": 1000})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)
     page.goto(f"{address}/lab/tree/{path.parent.name}/{path.name}?reset")
     page.wait_for_function(
         "(n) => globalThis.jupyterapp?.shell.currentWidget?.content?.widgets?.length === n",

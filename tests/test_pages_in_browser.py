@@ -121,7 +121,7 @@ def pages(tmp_path_factory):
 def browser():
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet, timeout=180_000)
         yield chromium
         chromium.close()
 
@@ -131,6 +131,7 @@ def look(browser, path, look_, *, bypass_csp):
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=bypass_csp
     )
+    context.set_default_timeout(180_000)
     tab = context.new_page()
     told, asked = [], []
     tab.on("dialog", lambda dialog: (told.append("dialog"), dialog.dismiss()))

@@ -139,8 +139,8 @@ export class Question {
       lists.forEach((list) => this.listen(list));
     }
     this.label(page);
+    this.returnFocus(); // before anything is said: only who answers hears it
     this.show();
-    this.returnFocus();
   }
 
   /** Give the page back as the application rendered it, and forget what was known of the text. */
