@@ -6,6 +6,7 @@ import signal
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # jsonschema would build a grammar with it: that takes a second, for a format that no schema here uses.
 sys.modules.setdefault("rfc3987_syntax", None)
@@ -23,6 +24,12 @@ for _name in ("GITHUB_EVENT_NAME", "CI_PIPELINE_SOURCE"):
 # A shell that starts the tests in the background lets them, and all that they start, be deaf to Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile(
+    "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 LIMITS = Limits(
     cell_seconds=2,
