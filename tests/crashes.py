@@ -39,7 +39,7 @@ ANSWERS = (
 )
 MARKS = (6.0, 2.0, 6.0, 2.0)
 VICTIMS = ("grader", "worker", "zygote", "all")
-_MARKS_OF = {"worker": "spawn_main", "zygote": "fairmark.rooms.zygote"}
+_WORKER, _ZYGOTE = "spawn_main", "fairmark.rooms.zygote"
 
 
 def processes_below(pid: int) -> dict[int, str]:
@@ -57,6 +57,25 @@ def processes_below(pid: int) -> dict[int, str]:
             with contextlib.suppress(OSError):
                 found[child] = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     return found
+
+
+def zygotes_below(pid: int) -> list[int]:
+    """Return what zygotes are made of below a process, and not their rooms, which have the same command line.
+
+    Who ends a process of a room does what a student's own code may do: that has to cost the student.
+    """
+    own = _depth(os.getpid())
+    lines = processes_below(pid).items()
+    return [each for each, line in lines if _ZYGOTE in line and 0 < _depth(each) < own + 2]
+
+
+def _depth(pid: int) -> int:
+    """Return how many process tables a process stands in, each within the one before; 0 where it is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return len(line.split()) - 1
+    return 0
 
 
 def is_running(pid: int, line: str) -> bool:
@@ -137,16 +156,19 @@ def crash(course: Course, choose: random.Random, longest: float, *, force: bool)
         process.wait(moment)
     if process.poll() is None:
         below = processes_below(process.pid)
-        pids = [pid for pid, line in below.items() if _MARKS_OF.get(victim, "\0") in line]
-        if victim in ("grader", "all"):
-            pids = [process.pid, *(below if victim == "all" else ())]
+        pids = {
+            "grader": [process.pid],
+            "worker": [pid for pid, line in below.items() if _WORKER in line],
+            "zygote": zygotes_below(process.pid),
+            "all": [process.pid, *below],
+        }[victim]
         for pid in pids if victim == "all" else [choose.choice(pids)] if pids else []:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
     _, told = process.communicate(timeout=600)
     words = f"after {moment:.2f} s: {killed} killed ({victim}), exit code {process.returncode}"
-    if victim in _MARKS_OF and process.returncode != 0:
+    if victim in ("worker", "zygote") and process.returncode != 0:
         words += f"; FAULT: a lost {victim} failed the batch: {told[-500:]}"
     return words
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from courses import hand_in, make_course
-from crashes import processes_below
+from crashes import processes_below, zygotes_below
 from scores import read_scores
 
 from fairmark import crew
@@ -37,16 +37,20 @@ def marks(course):
     return {score.student: score.score for score in read_scores(course, "ps1")}
 
 
+def workers_below(pid):
+    return [each for each, line in processes_below(pid).items() if "spawn_main" in line]
+
+
 @pytest.fixture
 def kill_one():
-    """What kills a process whose command line holds a mark, where there is one that this test has started."""
+    """What kills one of the processes that a search finds, where there is one that this test has started."""
     others = set(processes_below(os.getpid()))
 
-    def kill(mark):
-        for pid, line in processes_below(os.getpid()).items():
-            if mark in line and pid not in others:
+    def kill(search):
+        for pid in search(os.getpid()):
+            if pid not in others:
                 os.kill(pid, signal.SIGKILL)
-                return [mark]
+                return [search]
         return []
 
     return kill
@@ -55,15 +59,15 @@ def kill_one():
 def test_a_worker_and_zygotes_that_are_killed_cost_nobody_anything(course, kill_one):
     """The submission is graded again by another; nothing failed."""
     killed = []
-    marks_left = ["spawn_main", "fairmark.rooms.zygote", "fairmark.rooms.zygote"]
+    left = [workers_below, zygotes_below, zygotes_below]
 
     def tell(*_):
-        if marks_left and kill_one(marks_left[0]):  # rooms that are just being started again have no zygote
-            killed.append(marks_left.pop(0))
+        if left and kill_one(left[0]):  # rooms that are just being started again have no zygote
+            killed.append(left.pop(0))
 
     batch = grade_assignment(course, "ps1", workers=2, tell=tell)
-    assert "spawn_main" in killed
-    assert "fairmark.rooms.zygote" in killed
+    assert workers_below in killed
+    assert zygotes_below in killed
     assert batch.failures == ()
     assert marks(course) == EXPECTED
     assert survey_assignment(course, "ps1").todo == ()
@@ -95,7 +99,7 @@ def test_a_zygote_that_is_killed_under_a_single_grader_is_replaced(course, kill_
 
     def tell(*_):
         if not killed:
-            killed.extend(kill_one("fairmark.rooms.zygote"))
+            killed.extend(kill_one(zygotes_below))
 
     batch = grade_assignment(course, "ps1", ("ann", "bob"), workers=1, tell=tell)
     assert killed
