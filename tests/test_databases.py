@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from courses import hand_in, make_course
-from crashes import processes_below
+from crashes import is_running, processes_below
 from nbgrader.api import Gradebook
 from scores import read_scores
 
@@ -64,11 +64,13 @@ class Server:
     def kill(self):
         """End the server and all of its processes, as a crash of the machine would."""
         pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        for each in (pid, *processes_below(pid)):
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        ending = {pid: line, **processes_below(pid)}
+        for each in ending:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
-        end = time.monotonic() + 30
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+        # One that still holds the shared memory would keep the next server from starting.
+        while any(is_running(*each) for each in ending.items()):
             time.sleep(0.02)
         # Where nobody collects dead processes, the number stays taken, and the server would wait for itself.
         for name in ("data/postmaster.pid", ".s.PGSQL.5432.lock"):

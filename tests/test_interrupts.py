@@ -28,7 +28,7 @@ SLOW = "import subprocess\nsubprocess.run(['sleep', '{}'])\ndef mean(numbers):\n
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A class with one submission that keeps its room busy."""
-    made = make_course(tmp_path_factory.mktemp("interrupted"))
+    made = make_course(tmp_path_factory.mktemp("interrupted"), config="c.Execute.timeout = 900")
     hand_in(made, "ann")
     hand_in(made, "slow", SLOW.format("987.654"))
     return made
@@ -53,7 +53,7 @@ def wait_for(grader, mark):
 
 def left_of(seen):
     """Return which of these processes are still there after a moment."""
-    for _ in range(100):
+    for _ in range(1200):
         left = {pid: line for pid, line in seen.items() if is_running(pid, line)}
         if not left:
             break
@@ -88,7 +88,7 @@ def test_at_whatever_moment_it_comes_and_twice_the_grader_ends_and_leaves_nothin
     time.sleep(0.03)
     if grader.poll() is None:
         os.killpg(grader.pid, number)
-    _, told = grader.communicate(timeout=60)
+    _, told = grader.communicate(timeout=300)
     assert told == "Interrupted. What was graded so far is written; start again to go on.\n"
     assert grader.returncode == 130
     assert left_of(seen) == {}
@@ -199,7 +199,7 @@ def test_an_interrupt_of_nbgraders_command_leaves_nothing(released):
     grader = subprocess.Popen(BY_NBGRADER, cwd=released.root, stderr=subprocess.DEVNULL)
     seen = wait_for(grader, "sleep 987.654")
     grader.send_signal(signal.SIGINT)
-    assert grader.wait(20) != 0  # the cell would go on for 30 s
+    assert grader.wait(300) != 0  # the cell would go on for longer
     assert left_of(seen) == {}
 
 

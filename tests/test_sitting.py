@@ -359,6 +359,8 @@ def slow_sitting():
             busy = subprocess.Popen([*BUSY, str(processor)], start_new_session=True)
             opened.callback(busy.wait)
             opened.callback(busy.kill)
+            while os.sched_getaffinity(busy.pid) != {processor}:  # it has not begun yet
+                time.sleep(0.01)
         yield slow
 
 
@@ -583,8 +585,11 @@ def test_an_examiners_room_that_is_killed_while_it_comes_is_waited_for_once(
     monkeypatch.setattr(Opening, "wait", count)
     before = processes_below(examiner_zygote.process.pid)
     sitting.run_student("x = 1")
-    for pid in processes_below(examiner_zygote.process.pid).keys() - before.keys():
-        os.kill(pid, signal.SIGKILL)
+    while not (coming := processes_below(examiner_zygote.process.pid).keys() - before.keys()):
+        time.sleep(0.01)
+    for pid in coming:
+        with contextlib.suppress(ProcessLookupError):  # it has ended with the one before
+            os.kill(pid, signal.SIGKILL)
     with pytest.raises(SandboxError, match="ended while it was opened"):
         sitting.run_test(TestCell("assert x == 1", frozenset({"x"})))
     sitting.close()

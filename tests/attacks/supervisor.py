@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
+_END_SECONDS = 20
 
 
 def main() -> None:
@@ -45,8 +46,9 @@ def main() -> None:
             child.kill()
             child.wait()
     seconds = time.monotonic() - started
-    time.sleep(0.3)  # what is about to end has a moment to do so
-    left = _descendants()
+    until = time.monotonic() + _END_SECONDS
+    while (left := _descendants()) and time.monotonic() < until:  # what is about to end has a moment to do so
+        time.sleep(0.1)
     found = {
         "status": status,
         "seconds": round(seconds, 2),
