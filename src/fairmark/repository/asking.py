@@ -77,10 +77,10 @@ def _ask_each(
         waiting = {url: pools[place.host].submit(try_to_ask, place) for url, place in places.items()}
         return {url: each.result() for url, each in waiting.items()}
     except BaseException:
+        for pool in pools.values():  # first: a thread whose question is ended takes the next that waits
+            pool.shutdown(wait=False, cancel_futures=True)
         mirror.running.end()
         raise
     finally:
-        for pool in pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
         for pool in pools.values():
             pool.shutdown()

@@ -123,7 +123,8 @@ class Inquirer:
             body = answer.read(bounds.output + 1 if good else _MOST_OF_A_PAGE)
         except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
-            return Reply(late=True) if late.is_set() or isinstance(error, TimeoutError) else None
+            given_up = late.is_set() or self._running.ended or isinstance(error, TimeoutError)
+            return Reply(late=True) if given_up else None
         finally:
             timer.cancel()
             self._running.discard(connection)

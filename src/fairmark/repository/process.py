@@ -249,6 +249,8 @@ def started(
     command: list[str], folder: Path, *, istream: Any = None, running: Running | None = None
 ) -> Iterator[Any]:
     """Start a process in a session of its own; end it and all of its children in any case."""
+    if running is not None and running.ended:
+        raise GraderError("git is not started any more: everything was ended")
     try:
         started = Git(str(folder)).execute(command, istream=istream, as_process=True, start_new_session=True)
     except (GitCommandNotFound, OSError) as error:
