@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -12,12 +11,16 @@ from fairmark.rooms import watch
 from fairmark.rooms.zygote import _Room
 
 MIB = 2**20
-# What holds memory says so, and waits.
+# What holds memory says so, and waits; where the first thread has to end, when it has ended.
 HOLD = "import sys, time; data = bytearray(64 * 2**20); print(1, flush=True); time.sleep(60)"
 FIRST_THREAD_ENDS = """
 import ctypes, threading, time
+def has_ended():
+    return open("/proc/self/stat").read().rpartition(")")[2].split()[0] == "Z"
 def hold():
     data = bytearray(64 * 2**20)
+    while not has_ended():
+        time.sleep(0.01)
     print(1, flush=True)
     time.sleep(60)
 threading.Thread(target=hold).start()
@@ -46,7 +49,6 @@ def start():
         )
         started.append(process)
         assert process.stdout.readline()
-        time.sleep(0.05)
         return process.pid
 
     yield begin

@@ -1,5 +1,6 @@
 """A room sees nothing of the machine, leaves nothing behind, and ends at its limits."""
 
+import contextlib
 import os
 import socket
 import time
@@ -9,6 +10,7 @@ import pytest
 from crashes import is_running, processes_below
 
 from fairmark.errors import RoomLost, SandboxError
+from fairmark.rooms import watch
 from fairmark.rooms.policy import Policy
 from fairmark.rooms.room import Zygote
 from fairmark.rooms.wire import pack_frame, unpack_value
@@ -269,14 +271,26 @@ def test_output_is_cut_at_its_limit(room):
     assert "left out" in text(outputs)
 
 
+def names_below(pid):
+    """Return the names that processes below one have given themselves."""
+    names = set()
+    for each in watch.below(pid):
+        with contextlib.suppress(OSError):
+            names.add(Path(f"/proc/{each}/comm").read_text().strip())
+    return names
+
+
 def test_a_stubborn_loop_can_be_ended(room):
     """A cell that ignores interrupts is ended with its room."""
-    room.send(
-        pack_frame(["run"], "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"),
-        time.monotonic() + 5,
+    cell = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "open('/proc/self/comm', 'w').write('stubborn')\nwhile True: pass"
     )
-    with pytest.raises(TimeoutError):
-        room.receive(time.monotonic() + 0.5)
+    room.send(pack_frame(["run"], cell), time.monotonic() + 20)
+    until = time.monotonic() + 20
+    while "stubborn" not in names_below(room.zygote.process.pid):
+        assert time.monotonic() < until
+        time.sleep(0.01)
     room.interrupt()
     with pytest.raises(TimeoutError):
         room.receive(time.monotonic() + 0.5)
