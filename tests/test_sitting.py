@@ -1,18 +1,21 @@
 """Tests reach a student's functions by calls across; the student's code cannot reach the tests."""
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from crashes import processes_below
 
 from fairmark.errors import SandboxError
+from fairmark.rooms import watch
 from fairmark.rooms.policy import Limits, Policy
-from fairmark.rooms.room import Opening, Zygote
+from fairmark.rooms.room import Opening, Room, Zygote
 from fairmark.sitting import Sitting, TestCell
 
 BUSY = [sys.executable, "-c", "import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"]
@@ -317,8 +320,12 @@ def test_a_student_cannot_hand_out_a_report(sitting):
         ("def f():\n    x = []\n    while True: x.append(b'a' * 10**6)", "memory"),
     ],
 )
-def test_a_lost_room_costs_its_own_question_alone(sitting, student, reason):
+def test_a_lost_room_costs_its_own_question_alone(sitting, student, reason, monkeypatch):
     """The next question is graded in a fresh room, with the cells before run again."""
+    if reason == "memory":  # a kernel may need seconds to hand it out
+        for zygote in sitting._zygotes:
+            limits = replace(zygote.policy.limits, cell_seconds=50)
+            monkeypatch.setattr(zygote, "policy", replace(zygote.policy, limits=limits))
     sitting.run_student("import numpy as np\nbase = 40")
     run = check(sitting, student, "f()")
     assert (run.good, run.lost) == (False, reason)
@@ -374,6 +381,37 @@ def test_a_mark_does_not_depend_on_how_busy_the_machine_is(slow_sitting):
     run = slow_sitting.run_test(TestCell("assert f(0.1) == 3\n" + work + "f(0.1)", frozenset({"f"})))
     assert run.good, run
     assert slow_sitting.run_student("while True: pass").lost == "timeout"
+
+
+@pytest.fixture
+def short_sitting(sitting, monkeypatch):
+    """Rooms with half a second for a cell."""
+    for zygote in sitting._zygotes:
+        limits = replace(zygote.policy.limits, cell_seconds=0.5)
+        monkeypatch.setattr(zygote, "policy", replace(zygote.policy, limits=limits))
+    return sitting
+
+
+def test_what_the_grader_waits_for_a_processor_is_no_cells_time(short_sitting, monkeypatch):
+    """It carries each call of a test to the student's room, and the answer back."""
+    waits = itertools.chain([0.0], itertools.repeat(60.0))
+    monkeypatch.setattr(watch, "read_wait", lambda task: next(waits) if task == "thread-self" else 0.0)
+    run = short_sitting.run_student("import time; time.sleep(0.8)")
+    assert run.good, run
+
+
+def test_an_answer_that_comes_while_a_room_is_asked_how_long_it_has_waited_is_in_time(
+    short_sitting, monkeypatch
+):
+    """To ask takes long where the machine is as busy as the answer will say."""
+
+    def ask(*_):
+        time.sleep(1.5)
+        return 0.5
+
+    monkeypatch.setattr(Room, "waited", ask)
+    run = short_sitting.run_student("import time; time.sleep(0.8)")
+    assert run.good, run
 
 
 def test_a_test_that_cannot_run_is_our_fault(sitting):

@@ -104,10 +104,16 @@ def eldest_child(pid: int) -> int | None:
     return min(children)[1] if children else None
 
 
-def read_wait(pid: int) -> float:
-    """Return for how many seconds the first thread of a process could run and had no processor."""
+def read_wait(task: int | str) -> float:
+    """Return for how many seconds a task could run and had no processor.
+
+    Parameters
+    ----------
+    task : int or str
+        The number of a process, whose first thread it is; or ``thread-self``, for the thread that asks.
+    """
     try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+        return int(Path(f"/proc/{task}/schedstat").read_text().split()[1]) / 1e9
     except (OSError, LookupError, ValueError):
         return 0.0
 
