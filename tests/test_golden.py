@@ -34,8 +34,9 @@ DUE = datetime(2026, 3, 20, 18, tzinfo=UTC)
 # The tests' seeds depend on it: everybody gets the same random images in every run.
 SECRET = b"the golden class has this secret"
 CANARY = "yellow-bird-in-a-cage"
-# Endless loops cost this long for each cell that they are in.
-LIMIT = "\nc.ExecutePreprocessor.timeout = 5\n"
+# Endless loops cost this long for each cell that they are in; and there are machines whose kernel needs half of
+# it to hand out for the first time the memory that somebody here takes.
+LIMIT = "\nc.ExecutePreprocessor.timeout = 10\n"
 ENABLE = "\nimport fairmark\nfairmark.enable(c)\n"
 STOCK = "c = get_config()\nc.ExecutePreprocessor.timeout = 60\n"
 
