@@ -2,9 +2,9 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from courses import hand_in, make_course
@@ -111,45 +111,36 @@ def test_a_zygote_that_is_killed_under_a_single_grader_is_replaced(course, kill_
 # A real cluster: a scheduler and its workers are processes of their own
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 @pytest.fixture
 def cluster(tmp_path):
     """A Dask scheduler and two workers that do not know the course folder."""
     pytest.importorskip("distributed", reason="Dask is not installed: pip install 'fairmark[dask]'")
-    port = free_port()
-    address = f"tcp://127.0.0.1:{port}"
-    place = tmp_path / "cluster"
-    place.mkdir()
-    environment = os.environ | {"DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
-
-    def start(*arguments):
-        command = [sys.executable, "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
-        return subprocess.Popen(
-            command, cwd=place, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    processes = [start("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")]
-    worker = (
-        "worker",
-        address,
-        "--nthreads",
-        "1",
-        "--no-nanny",
-        "--no-dashboard",
-        "--local-directory",
-        str(place),
-    )
-    processes += [start(*worker), start(*worker)]
     from distributed import Client  # noqa: PLC0415
 
+    place = tmp_path / "cluster"
+    place.mkdir()
+    meeting = place / "scheduler.json"  # tells which port the scheduler has found
+    environment = os.environ | {"DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
+
+    def start(role, *arguments):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{role}", *arguments, "--no-dashboard"]
+        return subprocess.Popen(
+            [*command, "--scheduler-file", str(meeting)],
+            cwd=place,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    worker = ("worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(place))
+    processes = [start("scheduler", "--host", "127.0.0.1", "--port", "0"), start(*worker), start(*worker)]
     try:
-        with Client(address, timeout="180s", set_as_default=False) as client:
+        while not meeting.exists():
+            assert processes[0].poll() is None
+            time.sleep(0.1)
+        with Client(scheduler_file=str(meeting), timeout="180s", set_as_default=False) as client:
             client.wait_for_workers(2, timeout=180)
+            address = client.scheduler.address
         yield address, processes[1:]
     finally:
         for process in processes:
