@@ -5,6 +5,7 @@ In rooms it runs beside code that is not trusted, and nothing here is relied on.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import io
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets import Type
+from traitlets import Instance, Type
 from traitlets.config import Config
 
 if TYPE_CHECKING:
@@ -166,10 +168,34 @@ class _Compiler(CachingCompiler):
         return name
 
 
+class _Transformer(TransformerManager):
+    """Looks for IPython's own syntax where a cell is no plain Python: that takes longer than many cells."""
+
+    def do_token_transforms(self, lines: list[str]) -> list[str]:
+        text = "".join(lines)
+        # An escape that Python does not know is told, and once is enough.
+        if self.token_transformers == _TOKENS and "\\" not in text and _is_python(text):
+            return lines
+        return super().do_token_transforms(lines)  # type: ignore[no-untyped-call, no-any-return]
+
+
+_TOKENS = TransformerManager().token_transformers  # a cell may change those of its room
+
+
+def _is_python(text: str) -> bool:
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        compile(text, "cell", "exec", flags, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 class Shell(InteractiveShell):
     """IPython without a terminal and without a kernel: outputs become data."""
 
     compiler_class = Type(_Compiler)
+    input_transformer_manager = Instance(_Transformer, ())
     displayhook_class = Type(_Hook)
     display_pub_class = Type(_Publisher)
 
