@@ -331,8 +331,7 @@ class Zygote:
             except BaseException as error:  # noqa: BLE001 - an import that fails is told where it is used
                 faults.append(f"{statement}: {type(error).__name__}: {error}")
         shell.rehearse(self.setup["role"])
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # not collected before: what there is of rubbish is little, and to find it takes a while
         gc.enable()
         needed += [name for name in self.setup["without"] if name in sys.modules]
         self.answer({"ready": True, "faults": faults[:50], "needed": needed})
