@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fairmark.rooms.policy import Policy
 
-_SECONDS = 20.0
+_SECONDS = 60.0  # a busy machine must not be taken for one on which a level does not hold
 REMEDIES = {
     FULL: "On Ubuntu: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0. "
     "In a container: start it with --security-opt seccomp=unconfined, or grade outside of it.",
@@ -192,7 +192,7 @@ def _start(policies: Sequence[Policy], level: str) -> tuple[Zygote, ...]:
             zygote.close()
         raise
     finally:
-        del os.environ["FAIRMARK_CANARY"]
+        os.environ.pop("FAIRMARK_CANARY", None)  # another thread may have started some, too
     return tuple(zygotes)
 
 

@@ -30,7 +30,7 @@ from fairmark.rooms import confined, desk, linux, shell, watch
 _HOME = os.environ.get("HOME", "/home/student")
 _TEMPORARY = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - the room's private one
 _WATCH_SECONDS = 0.1
-_PATIENCE_SECONDS = 0.5
+_PATIENCE_SECONDS = 2.0  # what has stood back gets no processor for a while where others are busy
 _FEW, _MANY = 2, 8  # threads that run at a time
 _PRESSED_LOOKS = 5
 _NOTIFIERS = 4
