@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import tempfile
 
 import pytest
 from courses import make_course
@@ -74,3 +75,23 @@ def test_drafts_of_a_grader_that_was_killed_are_swept_away_and_others_are_not(co
     os.close(descriptor)
     write(course)
     assert names(course) == ["ps1"]
+
+
+def test_another_grader_that_sweeps_at_the_worst_moment_costs_nothing(course, monkeypatch):
+    """What has been made and is not locked yet looks like what was left; also where folders are not exchanged."""
+    monkeypatch.setattr(autograded, "_exchange", lambda *_: False)
+    made = []
+    make = tempfile.mkdtemp
+
+    def make_and_sweep(**where):
+        made.append(make(**where))
+        if len(made) % 2:
+            autograded._sweep(course.autograded("ann", "ps1").parent)
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_sweep)
+    for note in ("first", "second", "third"):
+        write(course, note)
+        assert read_result(course, "ann", "ps1") == result(note)
+        assert names(course) == ["ps1"]
+    assert len(made) == 2 + 4 + 4

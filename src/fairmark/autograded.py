@@ -98,10 +98,13 @@ def _put(draft: Path, folder: Path) -> None:
             draft.rename(folder)
             return
     if not _exchange(draft, folder):
-        old = Path(tempfile.mkdtemp(prefix=f"{_DRAFT}{folder.name}.", dir=folder.parent))
-        folder.rename(old / "old")
-        draft.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        old, descriptor = _open_draft(folder)
+        try:
+            folder.rename(old / "old")
+            draft.rename(folder)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            os.close(descriptor)
 
 
 def _exchange(left: Path, right: Path) -> bool:
