@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,6 +44,13 @@ LIMITS = Limits(
     output=200_000,
     outputs=30,
 )
+
+
+def limit_cells(sitting, monkeypatch, seconds):
+    """Give cells another time: a machine may need long for what is large."""
+    for zygote in sitting._zygotes:
+        limits = replace(zygote.policy.limits, cell_seconds=seconds)
+        monkeypatch.setattr(zygote, "policy", replace(zygote.policy, limits=limits))
 
 
 @pytest.fixture(scope="session")

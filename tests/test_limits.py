@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from conftest import LIMITS
+from conftest import LIMITS, limit_cells
 from courses import answer, check, make_course, notebook, run_nbgrader, write
 
 from fairmark import hall
@@ -103,13 +103,6 @@ def sitting(student_zygote, examiner_zygote):
         yield opened
 
 
-def give_time(sitting, monkeypatch):
-    """Let a cell meet another limit than its time, however long this machine takes to get there."""
-    for zygote in sitting._zygotes:
-        limits = replace(zygote.policy.limits, cell_seconds=50)
-        monkeypatch.setattr(zygote, "policy", replace(zygote.policy, limits=limits))
-
-
 @pytest.mark.parametrize(
     ("what", "limit"),
     [
@@ -130,7 +123,7 @@ def give_time(sitting, monkeypatch):
 )
 def test_a_limit_that_a_cell_meets_is_told_by_name(sitting, what, limit, monkeypatch):
     """Whether it raises or ends the room; and the next cell is run."""
-    give_time(sitting, monkeypatch)
+    limit_cells(sitting, monkeypatch, 50)
     assert sitting.run_student(what).limit == limit
     assert sitting.run_student("x = 1").good
 

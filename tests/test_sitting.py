@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import pytest
+from conftest import limit_cells
 from crashes import processes_below
 
 from fairmark.errors import SandboxError
@@ -322,10 +322,8 @@ def test_a_student_cannot_hand_out_a_report(sitting):
 )
 def test_a_lost_room_costs_its_own_question_alone(sitting, student, reason, monkeypatch):
     """The next question is graded in a fresh room, with the cells before run again."""
-    if reason == "memory":  # a kernel may need seconds to hand it out
-        for zygote in sitting._zygotes:
-            limits = replace(zygote.policy.limits, cell_seconds=50)
-            monkeypatch.setattr(zygote, "policy", replace(zygote.policy, limits=limits))
+    if reason == "memory":
+        limit_cells(sitting, monkeypatch, 50)
     sitting.run_student("import numpy as np\nbase = 40")
     run = check(sitting, student, "f()")
     assert (run.good, run.lost) == (False, reason)
@@ -386,9 +384,7 @@ def test_a_mark_does_not_depend_on_how_busy_the_machine_is(slow_sitting):
 @pytest.fixture
 def short_sitting(sitting, monkeypatch):
     """Rooms with half a second for a cell."""
-    for zygote in sitting._zygotes:
-        limits = replace(zygote.policy.limits, cell_seconds=0.5)
-        monkeypatch.setattr(zygote, "policy", replace(zygote.policy, limits=limits))
+    limit_cells(sitting, monkeypatch, 0.5)
     return sitting
 
 
@@ -535,8 +531,11 @@ def test_what_a_student_gives_is_never_our_fault(sitting, student, test):
     ("end", "ours"),
     [("kept.append(b'a' * 6 * 10**8)", ""), ("os._exit(3)", "the test itself did not come to its end")],
 )
-def test_an_examiners_room_that_ends_while_an_answer_is_on_its_way_is_no_surprise(sitting, end, ours):
+def test_an_examiners_room_that_ends_while_an_answer_is_on_its_way_is_no_surprise(
+    sitting, end, ours, monkeypatch
+):
     """Whose fault that is depends on how it ended, not on the moment."""
+    limit_cells(sitting, monkeypatch, 50)
     sitting.run_student(
         "import time, numpy as np\ndef f():\n    time.sleep(0.5)\n    return np.zeros(6 * 10**6)"
     )
@@ -564,8 +563,9 @@ def test_an_instructors_cell_takes_a_name_back(sitting):
     assert sitting.run_student("assert image == 3").good
 
 
-def test_figures_are_drawn_where_somebody_looks_at_them(sitting):
+def test_figures_are_drawn_where_somebody_looks_at_them(sitting, monkeypatch):
     """An instructor's cell runs in both rooms and is shown as the student's ran it; a test's figure is its own."""
+    limit_cells(sitting, monkeypatch, 50)
     draw = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.plot([3, 4]);"
 
     def pictures(run):
@@ -733,8 +733,9 @@ def test_calls_that_differ_between_the_rooms_are_made_anew(sitting):
         ("import numpy as np\nbig = f(np.zeros((2000, 2000)))", "assert big.sum() == 4e6"),
     ],
 )
-def test_whatever_calls_look_like_they_give_what_they_give_in_a_notebook(sitting, cell, test):
+def test_whatever_calls_look_like_they_give_what_they_give_in_a_notebook(sitting, cell, test, monkeypatch):
     """Functions that are called later, generators, many calls, keywords, large arrays."""
+    limit_cells(sitting, monkeypatch, 50)
     sitting.run_student("def f(x): return x + 1")
     assert run_shared(sitting, cell).good
     assert sitting.run_student(test).good
