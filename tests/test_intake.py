@@ -186,6 +186,18 @@ def test_the_instructors_files_win_unless_the_course_says_otherwise(tmp_path):
     assert collect(course).files == (("mine.py", b"student"),)
 
 
+def test_of_thousands_of_links_the_first_are_told(course):
+    """Beside the notebook, and in the place of notebooks."""
+    folder = hand_in(course, "ann", GOOD)
+    for number in range(intake.MAX_NOTES + 20):
+        (folder / f"{number}.txt").symlink_to("/")
+        (folder / f"{number}.ipynb").symlink_to("/")
+    (submission,) = find_submissions(course, "ps1")
+    for notes, others in ((submission.notes, 20), (collect(course).notes, intake.MAX_NOTES + 40)):
+        assert len(notes) == intake.MAX_NOTES + 1
+        assert notes[-1] == f"There are {others} more such notes."
+
+
 def test_links_and_pipes_beside_the_notebook_are_left_out_and_told(course):
     """A link to the solution, to a folder or to a device, and a pipe, are not taken."""
     folder = hand_in(course, "ann", GOOD)

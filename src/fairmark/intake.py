@@ -36,6 +36,7 @@ MAX_OLD_VALUES = (
 )
 _TOO_MUCH = "The notebook holds too much to be read. Clear its outputs and hand it in again."
 MAX_FILES = 1_000
+MAX_NOTES = 100
 MAX_FILES_BYTES = 200 * 2**20
 MAX_FOLDER_DEPTH = 20
 _MAX_TIME = 200
@@ -101,7 +102,7 @@ def _find_submission(student: str, assignment: str, folder: Path, rest: Path) ->
         else:
             notes.append(f"{_printable(entry.name)!r} is not an ordinary file; it was left out.")
     timestamp, told = read_timestamp(folder)
-    return Submission(student, assignment, folder, tuple(names), timestamp, (*notes, *told))
+    return Submission(student, assignment, folder, tuple(names), timestamp, (*_choose_notes(notes), *told))
 
 
 def read_timestamp(folder: Path) -> tuple[datetime | None, tuple[str, ...]]:
@@ -383,7 +384,13 @@ def collect_files(course: Course, assignment: Assignment | Source, submission: S
             files.append((name, content))
     except OSError as error:
         notes.append(f"The folder cannot be read: {error.strerror}.")
-    return Collected(tuple(sorted(files)), tuple(notes))
+    return Collected(tuple(sorted(files)), _choose_notes(notes))
+
+
+def _choose_notes(notes: Sequence[str]) -> tuple[str, ...]:
+    """Return the first notes, and how many others there are: a feedback page has to have an end."""
+    others = len(notes) - MAX_NOTES
+    return (*notes[:MAX_NOTES], f"There are {others} more such notes.") if others > 0 else tuple(notes)
 
 
 def _is_in_the_way(name: str, given: Iterable[str]) -> bool:
