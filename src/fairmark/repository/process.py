@@ -230,9 +230,8 @@ def make_repository(folder: Path) -> None:
     except OSError:
         if not folder.is_dir():
             raise
-        if not (
-            folder / "HEAD"
-        ).exists():  # somebody's folder, or a link to one, and not another's repository
+        # Another grader's repository is as good; a person's folder, or a link to one, is made one.
+        if not (folder / "HEAD").exists():
             _fill_repository(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
