@@ -57,6 +57,14 @@ def test_nothing_is_left_to_do_after_grading(graded):
     assert done.stdout.strip().endswith("set()")
 
 
+def test_what_a_killed_grader_has_left_is_swept_away_also_where_nothing_is_left_to_do(graded):
+    """It was killed when the graded folder was in its place, and the one before not yet removed."""
+    left = graded.autograded("ann", "ps1").parent / ".draft-ps1.left"
+    shutil.copytree(graded.autograded("ann", "ps1"), left)
+    assert grade_assignment(graded, "ps1").unchanged == {"ann", "bob"}
+    assert [path.name for path in left.parent.iterdir()] == ["ps1"]
+
+
 def test_each_change_is_seen_and_named(graded):
     """A submission, a test, a reference, a setting: who is graded again, and why."""
     hand_in(graded, "bob", RIGHT_ANSWER + "\n")

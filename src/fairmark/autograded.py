@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fairmark.results import SubmissionResult, from_document, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fairmark.course import Course
 
@@ -77,6 +77,12 @@ def read_result(course: Course, student: str, assignment_id: str) -> SubmissionR
         return from_document(json.loads(text))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # whatever lies there
         return None
+
+
+def sweep_drafts(course: Course, assignment_id: str, students: Iterable[str]) -> None:
+    """Remove what graders that were killed have left beside these students' graded submissions."""
+    for folder in {course.autograded(student, assignment_id).parent for student in students}:
+        _sweep(folder)
 
 
 def _open_draft(folder: Path) -> tuple[Path, int]:

@@ -11,7 +11,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fairmark.autograded import draft_submission, read_result
+from fairmark.autograded import draft_submission, read_result, sweep_drafts
 from fairmark.errors import FairmarkError, GraderError, SandboxError
 from fairmark.fingerprint import take_fingerprint
 from fairmark.intake import read_parcel
@@ -105,6 +105,8 @@ def grade_assignment(  # noqa: PLR0913 - what a person may ask for
     found = survey_assignment(course, assignment_id, students, force=force)
     if announce is not None:
         announce(found)
+    known = [each.student for each in found.todo] + [each.submission.student for each in found.unchanged]
+    sweep_drafts(course, assignment_id, known)
     outcomes: list[SubmissionResult | Failure] = []
     if found.todo:
         workers = min(workers or _cores(), len(found.todo))
