@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
@@ -32,6 +35,7 @@ from fairmark.intake import (
     read_notebook,
     read_timestamp,
 )
+from fairmark.interrupts import hear_interrupts
 from fairmark.outputs import clean_html
 from fairmark.publishing import RESULT, Desk, read_result
 from fairmark.results import to_json
@@ -78,6 +82,12 @@ class ReleaseExporter(NotebookExporter):
 # nbgrader autograde
 
 
+def _is_a_command() -> bool:
+    """Tell whether Ctrl-C is for nbgrader's own command: a server that grades hears it in its own way."""
+    own = threading.current_thread() is threading.main_thread()
+    return own and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 class SubmissionExporter(NotebookExporter):
     """Reads what was handed in so that nothing of it can stop the batch, and gives the assembled notebook.
 
@@ -105,7 +115,8 @@ class SubmissionExporter(NotebookExporter):
 
         def convert_and_close() -> None:
             try:
-                convert()
+                with hear_interrupts() if _is_a_command() else nullcontext():
+                    convert()
             finally:
                 for each in self._classes.values():
                     each.session.close(at_once=True)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,20 @@ def test_files_without_a_name_count_as_long_as_they_are_held(tmp_path, how, size
         used, passed = watch.add_up_folders({str(tmp_path): "disk"}, limits, holder.pid)
         holder.kill()
     assert (used, passed) == (size * MIB, {"disk"} if how == "mapped" else set())
+
+
+def test_what_has_stopped_starts_nothing_more(start):
+    """The signal alone does not say so: whoever was about to fork when it came does it still."""
+    pid = start(
+        "import os, time; print(1, flush=True)\nwhile os.fork(): time.sleep(0.001)\nelse: time.sleep(60)"
+    )
+    while len(watch.below(pid)) < 5:
+        pass
+    os.kill(pid, signal.SIGSTOP)
+    watch.wait_until_still({pid})
+    before = set(watch.below(pid))
+    assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    assert set(watch.below(pid)) == before
 
 
 def test_a_room_that_keeps_starting_more_stands_back_whole(start):

@@ -317,6 +317,7 @@ class Zygote:
             stopped: set[int] = set()
             while found := {self.process.pid, *watch.below(self.process.pid)} - stopped:
                 _signal(found, signal.SIGSTOP)
+                watch.wait_until_still(found)
                 stopped |= found
             _signal(stopped, signal.SIGKILL)
             self.process.wait()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _UNKNOWN = 2**50  # bytes: more than anybody may have
 _DEEP = 1000  # characters of a path: looking at something deeper takes a time that grows with its square
 _LAST = 19  # the niceness of what runs while nobody else wants to
+_STILL_SECONDS = 2.0  # that a process may need to stop: one that waits for a disk does not hear
 _FULL = 0.02  # a disk is full when less than this part of it is free
 
 
@@ -102,6 +104,16 @@ def eldest_child(pid: int) -> int | None:
     """Return the child of a process that was started first."""
     children = [(int(each[19]), child) for child, each in _read_stats().items() if int(each[1]) == pid]
     return min(children)[1] if children else None
+
+
+def wait_until_still(pids: set[int]) -> None:
+    """Wait until processes that were told to stop have done so: till then each may start another."""
+    until = time.monotonic() + _STILL_SECONDS
+    while time.monotonic() < until:
+        stats = _read_stats()
+        if all(stats[pid][0] in "TtZX" for pid in pids & stats.keys()):
+            return
+        time.sleep(0.001)
 
 
 def read_wait(task: int | str) -> float:
