@@ -80,7 +80,7 @@ def read_result(course: Course, student: str, assignment_id: str) -> SubmissionR
 
 
 def sweep_drafts(course: Course, assignment_id: str, students: Iterable[str]) -> None:
-    """Remove what graders that were killed have left beside these students' graded submissions."""
+    """Remove what graders that were killed have left beside graded submissions that are not written again."""
     for folder in {course.autograded(student, assignment_id).parent for student in students}:
         _sweep(folder)
 

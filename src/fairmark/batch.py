@@ -105,8 +105,7 @@ def grade_assignment(  # noqa: PLR0913 - what a person may ask for
     found = survey_assignment(course, assignment_id, students, force=force)
     if announce is not None:
         announce(found)
-    known = [each.student for each in found.todo] + [each.submission.student for each in found.unchanged]
-    sweep_drafts(course, assignment_id, known)
+    sweep_drafts(course, assignment_id, (result.submission.student for result in found.unchanged))
     outcomes: list[SubmissionResult | Failure] = []
     if found.todo:
         workers = min(workers or _cores(), len(found.todo))

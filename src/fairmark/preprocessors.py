@@ -35,7 +35,7 @@ from fairmark.intake import (
     read_notebook,
     read_timestamp,
 )
-from fairmark.interrupts import hear_interrupts
+from fairmark.interrupts import Interrupted, hear_interrupts
 from fairmark.outputs import clean_html
 from fairmark.publishing import RESULT, Desk, read_result
 from fairmark.results import to_json
@@ -117,6 +117,8 @@ class SubmissionExporter(NotebookExporter):
             try:
                 with hear_interrupts() if _is_a_command() else nullcontext():
                     convert()
+            except Interrupted:
+                raise KeyboardInterrupt from None  # by which Python ends as shells know it
             finally:
                 for each in self._classes.values():
                     each.session.close(at_once=True)

@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import socket
 import struct
+import threading
+import time
 from collections import namedtuple
 from datetime import UTC
 
@@ -12,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from fairmark.rooms.wire import MAX_DEPTH, WireError, pack_frame, unpack_head, unpack_value
+from fairmark.rooms.wire import MAX_DEPTH, Channel, WireError, pack_frame, unpack_head, unpack_value
 
 PREFIX = struct.Struct("!4sIQ")
 
@@ -262,3 +265,18 @@ def test_depth_is_limited_on_both_sides():
         unpack_value(tree, b"")
     with pytest.raises(WireError):
         unpack_head(b"[" * 100_000)
+
+
+@pytest.mark.parametrize("seconds", [None, 600])
+def test_frames_that_come_at_once_are_received_one_by_one(seconds):
+    """Nothing of the second is lost where it came with the first, in whatever pieces."""
+    ours, theirs = socket.socketpair()
+    frames = pack_frame(["one"], "a" * 10) + pack_frame(["two"], np.arange(100_000)) + pack_frame(["three"])
+    with ours, theirs:
+        writer = threading.Thread(target=theirs.sendall, args=(frames,))
+        writer.start()
+        channel, deadline = Channel(ours), seconds and time.monotonic() + seconds
+        received = [channel.receive(deadline) for _ in range(3)]
+        writer.join()
+    assert [unpack_head(head)[0] for head, _ in received] == [["one"], ["two"], ["three"]]
+    assert [len(body) for _, body in received] == [0, 800_000, 0]
